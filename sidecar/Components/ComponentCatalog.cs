@@ -1,0 +1,216 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Nodes;
+using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Resources;
+using DaprPlatform.Sidecar.Secrets;
+using Microsoft.Extensions.Logging;
+
+namespace DaprPlatform.Sidecar.Components;
+
+/// <summary>
+/// The components of one sidecar by name. Secret stores are loaded first, since the others may refer to them. A component that cannot be initialised is
+/// fatal (exit code 1) unless it says <c>ignoreErrors</c>; then it is as if it were not there.
+/// </summary>
+internal sealed partial class ComponentCatalog(SidecarOptions options, Engine engine, ILoggerFactory loggers, TimeProvider time) : IAsyncDisposable
+{
+    private static readonly TimeSpan DefaultInitTimeout = TimeSpan.FromSeconds(5);
+    private readonly ILogger _logger = loggers.CreateLogger("dapr.runtime.processor");
+    private readonly ConcurrentDictionary<string, (LoadedComponent Loaded, IComponent Instance, Resource Resource, ComponentSpec Spec)> _components = new();
+
+    // {uuid} is one per run.
+    private readonly string _uuid = Guid.NewGuid().ToString();
+
+    public IEnumerable<LoadedComponent> Loaded => _components.Values.Select(c => c.Loaded).OrderBy(c => c.Name, StringComparer.Ordinal);
+
+    /// <summary>All components of a contract, such as every <c>IStateStore</c>.</summary>
+    public IEnumerable<KeyValuePair<string, T>> All<T>() where T : class, IComponent =>
+        _components.Where(c => c.Value.Instance is T).OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => KeyValuePair.Create(c.Key, (T)c.Value.Instance));
+
+    public bool TryGet<T>(string name, [NotNullWhen(true)] out T? component) where T : class, IComponent
+    {
+        component = _components.TryGetValue(name, out var entry) ? entry.Instance as T : null;
+        return component is not null;
+    }
+
+    /// <summary>The resolved spec of a loaded component; null when there is none of that name.</summary>
+    public ComponentSpec? SpecOf(string name) => _components.TryGetValue(name, out var entry) ? entry.Spec : null;
+
+    /// <summary>Loads and initialises all Component resources.</summary>
+    /// <exception cref="ResourceException">Two have one name.</exception>
+    /// <exception cref="ComponentException">One cannot be initialised.</exception>
+    public async Task LoadAsync(IEnumerable<Resource> resources, IReadOnlyList<string> deniedTypes, CancellationToken cancellationToken)
+    {
+        var components = resources.Where(r => r.Kind == "Component").ToList();
+        for (var i = 0; i < components.Count; i++)
+        {
+            if (components.Take(i).FirstOrDefault(c => c.Name == components[i].Name) is { } existing)
+                throw new ResourceException($"failed to load components: duplicate definition of Component name {Describe(components[i])} with existing {Describe(existing)}");
+        }
+
+        foreach (var resource in components.OrderBy(c => (c.Spec.Text("type") ?? "").StartsWith("secretstores.", StringComparison.Ordinal) ? 0 : 1))
+        {
+            var type = resource.Spec.Text("type") ?? "";
+            var version = resource.Spec.Text("version") ?? "v1";
+            if (deniedTypes.Any(d => d == type || d == $"{type}/{version}"))
+            {
+                LogDenied(resource.Name, type);
+                continue;
+            }
+
+            await AddAsync(resource, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Makes, initialises and publishes one component; replaces one of the same name after closing it.</summary>
+    public async Task AddAsync(Resource resource, CancellationToken cancellationToken)
+    {
+        var typeName = resource.Spec.Text("type") ?? "";
+        var version = resource.Spec.Text("version") ?? "v1";
+        var ignoreErrors = resource.Spec.Flag("ignoreErrors") == true;
+        try
+        {
+            if (ComponentTypes.Find(typeName, version) is not { } type)
+                throw new ComponentException($"couldn't find component type {typeName}/{version}");
+            if (await ResolveAsync(resource, type, cancellationToken).ConfigureAwait(false) is not { } spec)
+                return;
+            if (_components.TryRemove(resource.Name, out var replaced))
+                await replaced.Instance.DisposeAsync().ConfigureAwait(false);
+
+            var timeout = Durations.TryParseGo(resource.Spec.Text("initTimeout"), out var configured) ? configured : DefaultInitTimeout;
+            var component = type.Create(spec);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(timeout);
+            try
+            {
+                await component.InitAsync(limit.Token).WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                await component.DisposeAsync().ConfigureAwait(false);
+                throw e is TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested
+                    ? new ComponentException($"init timeout for component {resource.Name} exceeded after {timeout.TotalSeconds}s")
+                    : e;
+            }
+
+            _components[resource.Name] = (new LoadedComponent(resource.Name, typeName, version, component.Capabilities, type.StandsFor), component, resource, spec);
+            LogLoaded(resource.Name, typeName, version);
+        }
+        catch (Exception e) when (e is ComponentException or ResourceException || (e is not OperationCanceledException && ignoreErrors))
+        {
+            var message = $"[INIT_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): {e.Message}";
+            if (!ignoreErrors)
+                throw new ComponentException($"process component {resource.Name} error: {message}", e);
+            LogIgnored(message);
+        }
+    }
+
+    /// <summary>Takes a component away and closes it.</summary>
+    public async Task RemoveAsync(string name)
+    {
+        if (_components.TryRemove(name, out var removed))
+            await removed.Instance.DisposeAsync().ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var name in _components.Keys.ToArray())
+            await RemoveAsync(name).ConfigureAwait(false);
+    }
+
+    private static string Describe(Resource r) => $"{r.Name} ({r.Spec.Text("type")}/{r.Spec.Text("version") ?? "v1"})";
+
+    // Null where a secret store it refers to is not there: the component is left out, the sidecar goes on.
+    private async Task<ComponentSpec?> ResolveAsync(Resource resource, ComponentType type, CancellationToken cancellationToken)
+    {
+        var metadata = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var secretNames = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var item in (resource.Spec.Array("metadata") ?? []).OfType<JsonObject>())
+        {
+            var name = item.Text("name") ?? "";
+            string value;
+            if (item.Object("secretKeyRef") is { } secret)
+            {
+                var storeName = resource.Document.Object("auth")?.Text("secretStore") ?? "";
+                var secretName = secret.Text("name") ?? "";
+                if (storeName.Length == 0)
+                {
+                    value = "";
+                }
+                else if (TryGet<ISecretStore>(storeName, out var store))
+                {
+                    value = await SecretAsync(store, secretName, secret.Text("key") ?? secretName, cancellationToken).ConfigureAwait(false);
+                    secretNames[name] = secretName;
+                }
+                else
+                {
+                    LogNoSecretStore(resource.Name, storeName);
+                    return null;
+                }
+            }
+            else if (item.Text("envRef") is { Length: > 0 } variable)
+            {
+                value = EnvironmentReference(variable);
+            }
+            else
+            {
+                value = Placeholders(item.Member("value") is JsonNode node ? node.Text() ?? node.ToJsonString() : "");
+            }
+
+            if (!metadata.TryAdd(name, value))
+                throw new ComponentException($"metadata property {name} is given twice");
+        }
+
+        return new ComponentSpec(resource.Name, type.Type, resource.Spec.Text("version") ?? "v1", metadata, secretNames, options, engine, loggers, time);
+    }
+
+    private static async Task<string> SecretAsync(ISecretStore store, string name, string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var secret = await store.GetAsync(name, new Dictionary<string, string>(), cancellationToken).ConfigureAwait(false);
+            return secret?.GetValueOrDefault(key) ?? "";
+        }
+        catch (SecretNotFoundException)
+        {
+            return "";
+        }
+    }
+
+    private string EnvironmentReference(string variable)
+    {
+        var forbidden = variable == "APP_API_TOKEN" || variable.StartsWith("DAPR_", StringComparison.OrdinalIgnoreCase) || variable.Contains(' ', StringComparison.Ordinal);
+        if (options.Variable("DAPR_ENV_KEYS") is { } allowed)
+            forbidden |= !allowed.Split(' ', StringSplitOptions.RemoveEmptyEntries).Contains(variable);
+        if (!forbidden)
+            return options.Variable(variable) ?? "";
+        LogForbiddenVariable(variable);
+        return "";
+    }
+
+    private string Placeholders(string value)
+    {
+        if (!value.Contains('{', StringComparison.Ordinal))
+            return value;
+        if (value.Contains("{podName}", StringComparison.Ordinal))
+            value = value.Replace("{podName}", options.Variable("POD_NAME") ?? throw new ComponentException("failed to parse metadata: property {podName} is used, but POD_NAME is not set"), StringComparison.Ordinal);
+        return value.Replace("{uuid}", _uuid, StringComparison.Ordinal)
+            .Replace("{namespace}", $"{options.Namespace}.{options.AppId}", StringComparison.Ordinal)
+            .Replace("{appID}", options.AppId, StringComparison.Ordinal);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Component loaded: {Name} ({Type}/{Version})")]
+    private partial void LogLoaded(string name, string type, string version);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Ignoring error processing component: {Error}")]
+    private partial void LogIgnored(string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "component {Name} of type {Type} is denied by the configuration")]
+    private partial void LogDenied(string name, string type);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "component {Name} references a secret store that isn't loaded: {Store}")]
+    private partial void LogNoSecretStore(string name, string store);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "environment variable {Variable} may not be referenced by a component; its value is empty")]
+    private partial void LogForbiddenVariable(string variable);
+}

@@ -1,0 +1,8 @@
+using DaprPlatform.Sidecar.Components;
+
+namespace DaprPlatform.Sidecar.Configuration;
+
+internal static class ConfigurationComponents
+{
+    public static IEnumerable<ComponentType> Types => [];
+}

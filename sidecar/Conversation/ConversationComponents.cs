@@ -1,0 +1,8 @@
+using DaprPlatform.Sidecar.Components;
+
+namespace DaprPlatform.Sidecar.Conversation;
+
+internal static class ConversationComponents
+{
+    public static IEnumerable<ComponentType> Types => [];
+}

@@ -1,0 +1,23 @@
+using DaprPlatform.Daprd;
+using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Observability;
+using Microsoft.Extensions.Logging;
+
+Flags flags;
+try
+{
+    flags = Flags.Parse(args);
+}
+catch (FlagException e)
+{
+    await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+    return 2;
+}
+
+if (flags.Has("version"))
+{
+    Console.WriteLine(SidecarRuntime.DaprVersion);
+    return 0;
+}
+
+return await DaprdProcess.RunAsync(flags).ConfigureAwait(false);

@@ -1,0 +1,135 @@
+using System.Net;
+using DaprPlatform.Sidecar.Http;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace DaprPlatform.Sidecar.Hosting;
+
+/// <summary>What a listener of the sidecar is for.</summary>
+internal enum ListenerKind
+{
+    Http,
+    Grpc,
+    Internal,
+    Public,
+    Metrics,
+    Profile,
+}
+
+/// <summary>The servers of one sidecar: Kestrel without a host around it, one listener a port, a handler a kind of listener.</summary>
+internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposable
+{
+    private readonly KestrelServer _server;
+    private readonly IReadOnlyDictionary<ListenerKind, RequestDelegate> _handlers;
+    private readonly ServiceProvider _services;
+
+    public ApiServer(SidecarOptions options, IReadOnlyDictionary<ListenerKind, RequestDelegate> handlers, ILoggerFactory loggers)
+    {
+        _handlers = handlers;
+        _services = new ServiceCollection().AddSingleton(loggers).AddLogging().BuildServiceProvider();
+        var kestrel = new KestrelServerOptions { ApplicationServices = _services, AddServerHeader = false, AllowSynchronousIO = false };
+        kestrel.Limits.MaxRequestBodySize = options.MaxBodySize;
+        kestrel.Limits.MaxRequestHeadersTotalSize = options.ReadBufferSize + 4096;
+        kestrel.Limits.MaxRequestLineSize = Math.Max(8 << 10, options.ReadBufferSize + 4096);
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = 10_000;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
+        kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
+        foreach (var (kind, address, port, protocols) in Listeners(options))
+        {
+            if (!handlers.ContainsKey(kind))
+                continue;
+            kestrel.Listen(address, port, listen =>
+            {
+                listen.Protocols = protocols;
+                Tag(listen, kind);
+            });
+        }
+
+        foreach (var (kind, path, protocols) in Sockets(options))
+        {
+            File.Delete(path);
+            kestrel.ListenUnixSocket(path, listen =>
+            {
+                listen.Protocols = protocols;
+                Tag(listen, kind);
+            });
+        }
+
+        // Kestrel's own log lines are no part of daprd's log; failures of requests are logged where they are handled.
+        _server = new KestrelServer(Options.Create(kestrel), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), NullLoggerFactory.Instance);
+    }
+
+    /// <summary>Starts to listen. Throws <see cref="IOException"/> when a port is taken.</summary>
+    public Task StartAsync(CancellationToken cancellationToken) => _server.StartAsync(this, cancellationToken);
+
+    /// <summary>Stops to listen, lets the requests under way end until the token is cancelled.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => _server.StopAsync(cancellationToken);
+
+    public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
+
+    public Task ProcessRequestAsync(HttpContext context) => _handlers[context.Features.Get<ListenerFeature>()!.Kind](context);
+
+    public void DisposeContext(HttpContext context, Exception? exception)
+    {
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _server.Dispose();
+        await _services.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static IEnumerable<(ListenerKind Kind, IPAddress Address, int Port, HttpProtocols Protocols)> Listeners(SidecarOptions options)
+    {
+        foreach (var address in Addresses(options.ListenAddresses))
+        {
+            yield return (ListenerKind.Http, address, options.HttpPort, HttpProtocols.Http1);
+            yield return (ListenerKind.Grpc, address, options.GrpcPort, HttpProtocols.Http2);
+        }
+
+        yield return (ListenerKind.Internal, Addresses([options.InternalGrpcListenAddress])[0], options.InternalGrpcPort, HttpProtocols.Http2);
+        if (options.PublicPort is { } port)
+            yield return (ListenerKind.Public, Addresses([options.PublicListenAddress])[0], port, HttpProtocols.Http1);
+        if (options.EnableMetrics)
+            yield return (ListenerKind.Metrics, Addresses([options.MetricsListenAddress])[0], options.MetricsPort, HttpProtocols.Http1);
+        if (options.EnableProfiling)
+            yield return (ListenerKind.Profile, IPAddress.Any, options.ProfilePort, HttpProtocols.Http1);
+    }
+
+    private static IEnumerable<(ListenerKind Kind, string Path, HttpProtocols Protocols)> Sockets(SidecarOptions options)
+    {
+        if (options.UnixDomainSocket.Length == 0)
+            yield break;
+        yield return (ListenerKind.Http, Path.Combine(options.UnixDomainSocket, $"dapr-{options.AppId}-http.socket"), HttpProtocols.Http1);
+        yield return (ListenerKind.Grpc, Path.Combine(options.UnixDomainSocket, $"dapr-{options.AppId}-grpc.socket"), HttpProtocols.Http2);
+    }
+
+    private static IPAddress[] Addresses(IReadOnlyList<string> names)
+    {
+        var addresses = names.Where(n => n.Length > 0).Select(n => n == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(n.Trim('[', ']'), out var ip) ? ip : Dns.GetHostAddresses(n)[0]).ToArray();
+        return addresses.Length > 0 ? addresses : [IPAddress.Any];
+    }
+
+    private static void Tag(ListenOptions listen, ListenerKind kind)
+    {
+        var feature = new ListenerFeature(kind);
+        listen.Use(next => connection =>
+        {
+            connection.Features.Set(feature);
+            return next(connection);
+        });
+    }
+
+    private sealed record ListenerFeature(ListenerKind Kind);
+}

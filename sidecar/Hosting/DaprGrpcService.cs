@@ -1,0 +1,23 @@
+namespace DaprPlatform.Sidecar.Hosting;
+
+/// <summary>
+/// <c>dapr.proto.runtime.v1.Dapr</c>: the gRPC face. Each building block has its rpcs in its own folder, as a part of this class; an rpc that no part
+/// overrides answers UNIMPLEMENTED. An <see cref="Http.ApiException"/> thrown by a part becomes its status (see <see cref="Translated{T}"/>).
+/// </summary>
+internal sealed partial class DaprGrpcService(SidecarRuntime runtime) : global::Dapr.Proto.Runtime.V1.Dapr.DaprBase
+{
+    private readonly SidecarRuntime _runtime = runtime;
+
+    /// <summary>Runs an implementation and turns its refusal into a status with details.</summary>
+    private static async Task<T> Translated<T>(ValueTask<T> work)
+    {
+        try
+        {
+            return await work.ConfigureAwait(false);
+        }
+        catch (Http.ApiException e)
+        {
+            throw e.ToRpcException();
+        }
+    }
+}

@@ -1,0 +1,209 @@
+using System.Diagnostics;
+using DaprPlatform.Sidecar.Components;
+using DaprPlatform.Sidecar.Http;
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace DaprPlatform.Sidecar.Hosting;
+
+/// <summary>
+/// One sidecar: an app id with its ports and its view of the engine. Start-up order is daprd's: components, APIs, then the app is waited for and asked for
+/// its subscriptions; the APIs answer before the app is there, <see cref="IsHealthy"/> is true once it is.
+/// </summary>
+public sealed partial class DaprSidecar : IAsyncDisposable
+{
+    private readonly SidecarRuntime _runtime;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _healthy = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ApiServer? _server;
+    private HealthApi? _health;
+    private Task _initialising = Task.CompletedTask;
+    private int _stopped;
+
+    /// <param name="loggers">Null logs nothing.</param>
+    public DaprSidecar(Engine engine, SidecarOptions options, ILoggerFactory? loggers = null)
+    {
+        loggers ??= NullLoggerFactory.Instance;
+        Options = options;
+        _logger = loggers.CreateLogger("dapr.runtime");
+        _runtime = new SidecarRuntime(engine, options, loggers);
+    }
+
+    public SidecarOptions Options { get; }
+
+    /// <summary>True once components, APIs and the app are up; what <c>GET /v1.0/healthz</c> answers 204 for.</summary>
+    public bool IsHealthy => _health?.Ready == true;
+
+    /// <summary>Components loaded, with what stands for each.</summary>
+    public IReadOnlyList<LoadedComponent> Components => [.. _runtime.Components.Loaded];
+
+    /// <summary>Completes when something asked the sidecar to shut down (<c>POST /v1.0/shutdown</c>); true: at once.</summary>
+    public Task<bool> ShutdownRequested => _runtime.Shutdown.Requested;
+
+    internal SidecarRuntime Runtime => _runtime;
+
+    /// <summary>Loads everything and starts the APIs. The app is waited for in the background.</summary>
+    /// <exception cref="SidecarException">A resource, a component or a port is not usable; the message is daprd's.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        var clock = Stopwatch.StartNew();
+        LogStarting(SidecarRuntime.DaprVersion);
+        LogAppId(Options.AppId);
+        try
+        {
+            await _runtime.LoadAsync(cancellationToken).ConfigureAwait(false);
+            _health = _runtime.Block<HealthApi>();
+            _server = new ApiServer(Options, Handlers(), _runtime.Loggers);
+            await ListenAsync(_server, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is Resources.ResourceException or ComponentException or IOException or Storage.StoreException)
+        {
+            throw new SidecarException(e.Message, e);
+        }
+
+        LogHttp(Options.HttpPort);
+        LogGrpc(Options.GrpcPort);
+        _health.OutboundReady = true;
+        _initialising = InitialiseAsync(clock);
+    }
+
+    /// <summary>Completes when <see cref="IsHealthy"/> is first true.</summary>
+    public Task WaitUntilHealthyAsync(CancellationToken cancellationToken = default) => _healthy.Task.WaitAsync(cancellationToken);
+
+    /// <summary>Stops taking work, finishes what is under way within <see cref="SidecarOptions.GracefulShutdown"/>, and closes the ports.</summary>
+    /// <returns>False when the time was not enough.</returns>
+    public async Task<bool> StopAsync(CancellationToken cancellationToken = default)
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) != 0)
+            return true;
+        LogStopping();
+        _stopping.Cancel();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Options.GracefulShutdown);
+        var inTime = true;
+        try
+        {
+            await _initialising.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _runtime.AppGoneAsync().WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            inTime = false;
+        }
+
+        if (_server is not null)
+            await _server.StopAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        inTime &= !limit.IsCancellationRequested;
+        if (_server is not null)
+            await _server.DisposeAsync().ConfigureAwait(false);
+        await _runtime.DisposeAsync().ConfigureAwait(false);
+        if (inTime)
+            LogStopped();
+        else
+            LogTimeout();
+        return inTime;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private async Task InitialiseAsync(Stopwatch clock)
+    {
+        try
+        {
+            await _runtime.App.WaitUntilListeningAsync(_stopping.Token).ConfigureAwait(false);
+            await _runtime.AppReadyAsync(_stopping.Token).ConfigureAwait(false);
+            _health!.Ready = true;
+            LogInitialized(clock.ElapsedMilliseconds);
+            _healthy.TrySetResult();
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            _healthy.TrySetCanceled();
+        }
+        catch (Exception e)
+        {
+            LogFatal(e.Message);
+            _healthy.TrySetException(new SidecarException(e.Message, e));
+            _runtime.Shutdown.Fail(e);
+        }
+    }
+
+    // A port may still be held by a sidecar that is just ending: daprd tries for about 10 s.
+    private async Task ListenAsync(ApiServer server, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await server.StartAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (IOException e) when (attempt < 20)
+            {
+                LogPortTaken(e.Message);
+                await server.DisposeAsync().ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromMilliseconds(500), _runtime.Time, cancellationToken).ConfigureAwait(false);
+                _server = server = new ApiServer(Options, Handlers(), _runtime.Loggers);
+            }
+        }
+    }
+
+    private Dictionary<ListenerKind, RequestDelegate> Handlers()
+    {
+        var http = new HttpApi(_runtime);
+        var grpc = new GrpcApi(_runtime);
+        return new Dictionary<ListenerKind, RequestDelegate>
+        {
+            [ListenerKind.Http] = http.HandleAsync,
+            [ListenerKind.Grpc] = grpc.HandleAsync,
+            [ListenerKind.Internal] = grpc.HandleInternalAsync,
+            [ListenerKind.Public] = http.HandlePublicAsync,
+            [ListenerKind.Metrics] = _runtime.MetricsAsync,
+            [ListenerKind.Profile] = static context =>
+            {
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return Task.CompletedTask;
+            },
+        };
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Starting Dapr Runtime -- version {Version} -- commit embedded")]
+    private partial void LogStarting(string version);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "app id: {AppId}")]
+    private partial void LogAppId(string appId);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "HTTP server is running on port {Port}")]
+    private partial void LogHttp(int port);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "API gRPC server is running on port {Port}")]
+    private partial void LogGrpc(int port);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "dapr initialized. Status: Running. Init Elapsed {Milliseconds}ms")]
+    private partial void LogInitialized(long milliseconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Failed to listen: {Reason}; trying again")]
+    private partial void LogPortTaken(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Fatal error from runtime: {Reason}")]
+    private partial void LogFatal(string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Dapr is shutting down")]
+    private partial void LogStopping();
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Daprd shutdown gracefully")]
+    private partial void LogStopped();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Graceful shutdown timeout exceeded, forcing shutdown")]
+    private partial void LogTimeout();
+}
+
+/// <summary>A sidecar cannot start; the message says why, as daprd would.</summary>
+public sealed class SidecarException(string message, Exception inner) : Exception(message, inner);

@@ -1,0 +1,61 @@
+using DaprPlatform.Sidecar.Storage;
+
+namespace DaprPlatform.Sidecar.Hosting;
+
+/// <summary>Where an engine keeps what outlives it, and what it shares.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Folder of the durable store; made when missing. Null: <see cref="MachineDirectory"/>.</summary>
+    public string? DataDirectory { get; init; }
+
+    /// <summary>
+    /// True for sidecars that are processes of their own: stand-ins for servers live in a process that outlives them, found by the server's address.
+    /// False: they live in this engine.
+    /// </summary>
+    public bool SharesStandIns { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The folder that all sidecars of one user on one machine have in common.</summary>
+    public static string MachineDirectory => Environment.GetEnvironmentVariable("DAPR_PLATFORM_DIR") is { Length: > 0 } given
+        ? given
+        : Path.Combine(Path.GetTempPath(), $"dapr-platform-{Environment.UserName}");
+}
+
+/// <summary>What all sidecars of one process share: the durable store and what stands in for servers. Dispose it after the sidecars.</summary>
+public sealed class Engine : IAsyncDisposable
+{
+    private readonly Lazy<DurableStore> _store;
+
+    private Engine(EngineOptions options)
+    {
+        Options = options;
+        DataDirectory = options.DataDirectory ?? EngineOptions.MachineDirectory;
+        _store = new Lazy<DurableStore>(() => DurableStore.Open(Path.Combine(DataDirectory, "engine.db")));
+    }
+
+    public EngineOptions Options { get; }
+
+    public string DataDirectory { get; }
+
+    public TimeProvider Time => Options.Time;
+
+    /// <summary>Opened at the first use: a sidecar with nothing durable of the engine's own opens no database.</summary>
+    internal DurableStore Store => _store.Value;
+
+    /// <summary>Opens an engine on its folder.</summary>
+    /// <exception cref="IOException">The folder cannot be made.</exception>
+    public static Task<Engine> OpenAsync(EngineOptions options, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var engine = new Engine(options);
+        Directory.CreateDirectory(engine.DataDirectory);
+        return Task.FromResult(engine);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_store.IsValueCreated)
+            await _store.Value.DisposeAsync().ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,19 @@
+using DaprPlatform.Sidecar.Http;
+
+namespace DaprPlatform.Sidecar.Hosting;
+
+/// <summary>
+/// One building block of a sidecar. Its HTTP face is mapped here, its gRPC face is its part of <see cref="DaprGrpcService"/>; both are thin translations
+/// of one implementation.
+/// </summary>
+internal interface IBuildingBlock
+{
+    /// <summary>Adds its routes. Called once, before the servers start.</summary>
+    void MapHttp(Router router);
+
+    /// <summary>Begins what needs the app (subscriptions, input bindings, actors): called when the app listens and is healthy, each time it becomes so.</summary>
+    Task AppReadyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Stops sending anything to the app: it is unhealthy, or the sidecar shuts down. Calls under way are finished.</summary>
+    Task AppGoneAsync() => Task.CompletedTask;
+}

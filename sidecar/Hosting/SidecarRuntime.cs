@@ -1,0 +1,148 @@
+using System.Text.Json.Nodes;
+using DaprPlatform.Sidecar.Apps;
+using DaprPlatform.Sidecar.Components;
+using DaprPlatform.Sidecar.Http;
+using DaprPlatform.Sidecar.Resiliency;
+using DaprPlatform.Sidecar.Resources;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace DaprPlatform.Sidecar.Hosting;
+
+/// <summary>What the building blocks of one sidecar share.</summary>
+internal sealed class SidecarRuntime : IAsyncDisposable
+{
+    private readonly List<IBuildingBlock> _blocks = [];
+
+    public SidecarRuntime(Engine engine, SidecarOptions options, ILoggerFactory loggers)
+    {
+        Engine = engine;
+        Options = options;
+        Loggers = loggers;
+        Components = new ComponentCatalog(options, engine, loggers, engine.Time);
+        App = new AppChannel(options, engine.Time, loggers);
+    }
+
+    /// <summary>The version this runtime answers as.</summary>
+    public const string DaprVersion = "1.18.3";
+
+    public Engine Engine { get; }
+
+    public SidecarOptions Options { get; }
+
+    public ILoggerFactory Loggers { get; }
+
+    public TimeProvider Time => Engine.Time;
+
+    /// <summary>The Configuration: the --config files, the later one winning per field.</summary>
+    public ConfigurationSpec Configuration { get; private set; } = new([]);
+
+    /// <summary>All resources this app may use, of every kind.</summary>
+    public IReadOnlyList<Resource> Resources { get; private set; } = [];
+
+    public ComponentCatalog Components { get; }
+
+    public AppChannel App { get; }
+
+    public ResiliencyProvider Resiliency { get; private set; } = ResiliencyProvider.None;
+
+    public Router Router { get; } = new();
+
+    public ShutdownSignal Shutdown { get; } = new();
+
+    /// <summary>gRPC services beside Dapr's own, such as TaskHubSidecarService; a building block adds its own when it is made.</summary>
+    public List<Func<GrpcServiceOptions, GrpcMethodTable>> GrpcServices { get; } = [];
+
+    /// <summary>HTTP requests that no route takes: service invocation.</summary>
+    public RequestDelegate Fallback { get; set; } = static http => Refuse(http, StatusCodes.Status404NotFound);
+
+    /// <summary>gRPC methods that are not the sidecar's: proxied to the app the call names.</summary>
+    public RequestDelegate GrpcFallback { get; set; } = static http => GrpcProtocol.WriteStatus(http, new Status(StatusCode.Unimplemented, "unknown method"), null);
+
+    /// <summary>What other sidecars send to the internal port.</summary>
+    public RequestDelegate InternalHandler { get; set; } = static http => Refuse(http, StatusCodes.Status404NotFound);
+
+    /// <summary>GET on the metrics port.</summary>
+    public RequestDelegate MetricsAsync { get; set; } = static http => Refuse(http, StatusCodes.Status404NotFound);
+
+    /// <summary>Loads configuration, resources and components, then makes the building blocks and maps their routes.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        var loader = new ResourceLoader(Loggers.CreateLogger<ResourceLoader>());
+        Configuration = ConfigurationSpec.Load(loader, Options.ConfigPaths);
+        Resources = loader.Load(Options.ResourcesPaths, Options.AppId, Options.Variable("NAMESPACE"));
+        Resiliency = ResiliencyProvider.Create(Resources, this);
+        await Components.LoadAsync(Resources, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
+        _blocks.AddRange(BuildingBlocks.Create(this));
+        foreach (var block in _blocks)
+            block.MapHttp(Router);
+    }
+
+    /// <summary>The building block of a type. Throws when there is none.</summary>
+    public T Block<T>() where T : IBuildingBlock => _blocks.OfType<T>().First();
+
+    public async Task AppReadyAsync(CancellationToken cancellationToken)
+    {
+        foreach (var block in _blocks)
+            await block.AppReadyAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public Task AppGoneAsync() => Task.WhenAll(_blocks.Select(b => b.AppGoneAsync()));
+
+    private static Task Refuse(HttpContext http, int status)
+    {
+        http.Response.StatusCode = status;
+        return Task.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var block in _blocks.AsEnumerable().Reverse())
+        {
+            if (block is IAsyncDisposable disposable)
+                await disposable.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await Components.DisposeAsync().ConfigureAwait(false);
+        await App.DisposeAsync().ConfigureAwait(false);
+    }
+}
+
+/// <summary>The merged Configuration resource (https://docs.dapr.io/reference/resource-specs/configuration-schema/).</summary>
+internal sealed class ConfigurationSpec(JsonObject spec)
+{
+    /// <summary>spec, names in any case.</summary>
+    public JsonObject Spec { get; } = spec;
+
+    public IReadOnlyList<string> DeniedComponents => [.. (Spec.Object("components")?.Array("deny") ?? []).Select(d => d.Text()).OfType<string>()];
+
+    /// <exception cref="ResourceException">A file is missing or malformed.</exception>
+    public static ConfigurationSpec Load(ResourceLoader loader, IReadOnlyList<string> files)
+    {
+        var merged = new JsonObject();
+        foreach (var file in files)
+        {
+            if (!File.Exists(file))
+                throw new ResourceException($"error loading configuration: stat {file}: no such file or directory");
+            var documents = loader.LoadFile(file, required: true);
+            foreach (var document in documents.Where(d => string.Equals(d.Kind, "Configuration", StringComparison.OrdinalIgnoreCase)))
+                Merge(merged, document.Spec);
+        }
+
+        return new ConfigurationSpec(merged);
+    }
+
+    private static void Merge(JsonObject into, JsonObject from)
+    {
+        foreach (var (key, value) in from)
+        {
+            var existing = into.Select(m => m.Key).FirstOrDefault(k => string.Equals(k, key, StringComparison.OrdinalIgnoreCase)) ?? key;
+            if (value is JsonObject inner && into[existing] is JsonObject old)
+                Merge(old, inner);
+            else
+                into[existing] = value?.DeepClone();
+        }
+    }
+}
