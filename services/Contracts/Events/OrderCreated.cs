@@ -1,0 +1,28 @@
+using System.Text.Json.Serialization;
+
+namespace DaprPlatform.Contracts.Events;
+
+/// <summary>An order was accepted and is durable. Its workflow decides what becomes of it.</summary>
+public sealed record OrderCreated(
+    string OrderId,
+    string UserId,
+    IReadOnlyList<OrderCreatedItem> Items,
+    long TotalAmount,
+    string Currency,
+    DateTimeOffset OccurredAt,
+    string Mode = OrderCreated.Orchestrated) : IIntegrationEvent
+{
+    /// <summary>The workflow drives the order; consumers take the topics as facts and start nothing.</summary>
+    public const string Orchestrated = "orchestrated";
+
+    public static string Topic => "order_created";
+
+    [JsonIgnore]
+    public string CloudEventType => "orders.v1.order_created";
+
+    [JsonIgnore]
+    public string PartitionKey => OrderId;
+}
+
+/// <param name="UnitPrice">Minor units of the order's currency.</param>
+public sealed record OrderCreatedItem(string ProductId, int Quantity, long UnitPrice);
