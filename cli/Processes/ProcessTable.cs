@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+namespace DaprPlatform.Cli.Processes;
+
+/// <summary>What the operating system says about its processes. Linux is read from /proc; elsewhere <see cref="Process"/> answers what it can.</summary>
+internal static class ProcessTable
+{
+    private const int StartTimeField = 19;
+    private const int ParentField = 1;
+
+    public static ProcessIdentity? Find(int pid)
+    {
+        if (pid <= 0)
+            return null;
+        if (OperatingSystem.IsLinux())
+            return Stat(pid) is { } fields && fields[0] is not "Z" && long.TryParse(fields[StartTimeField], CultureInfo.InvariantCulture, out var started)
+                ? new ProcessIdentity(pid, started)
+                : null;
+        try
+        {
+            using var process = Process.GetProcessById(pid);
+            return new ProcessIdentity(pid, process.StartTime.ToUniversalTime().Ticks);
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    public static bool IsAlive(ProcessIdentity identity) => Find(identity.Pid) == identity;
+
+    public static string? Command(int pid)
+    {
+        try
+        {
+            if (OperatingSystem.IsLinux())
+            {
+                var text = File.ReadAllText($"/proc/{pid}/cmdline").TrimEnd('\0').Replace('\0', ' ');
+                return text.Length > 0 ? text : null;
+            }
+
+            using var process = Process.GetProcessById(pid);
+            return process.MainModule?.FileName ?? process.ProcessName;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    public static int? Parent(int pid) =>
+        OperatingSystem.IsLinux() && Stat(pid) is { } fields && int.TryParse(fields[ParentField], CultureInfo.InvariantCulture, out var parent) ? parent : null;
+
+    /// <summary>Resident memory in bytes, 0 when the process is gone.</summary>
+    public static long ResidentBytes(int pid)
+    {
+        try
+        {
+            if (!OperatingSystem.IsLinux())
+            {
+                using var process = Process.GetProcessById(pid);
+                return process.WorkingSet64;
+            }
+
+            var pages = File.ReadAllText($"/proc/{pid}/statm").Split(' ')[1];
+            return long.Parse(pages, CultureInfo.InvariantCulture) * Environment.SystemPageSize;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or IndexOutOfRangeException)
+        {
+            return 0;
+        }
+    }
+
+    public static IEnumerable<int> Pids()
+    {
+        if (!OperatingSystem.IsLinux())
+            return Process.GetProcesses().Select(p => { using (p) return p.Id; });
+        return Directory.EnumerateDirectories("/proc")
+            .Select(Path.GetFileName)
+            .Where(name => name is { Length: > 0 } && char.IsAsciiDigit(name[0]))
+            .Select(name => int.Parse(name!, CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>The pids of <paramref name="root"/> and of everything it started, as far as it is still attached.</summary>
+    public static IReadOnlyList<int> Tree(int root)
+    {
+        if (!OperatingSystem.IsLinux())
+            return [root];
+        var children = Pids().Select(pid => (Pid: pid, Parent: Parent(pid))).Where(p => p.Parent is not null).ToLookup(p => p.Parent!.Value, p => p.Pid);
+        var tree = new List<int> { root };
+        for (var i = 0; i < tree.Count; i++)
+            tree.AddRange(children[tree[i]]);
+        return tree;
+    }
+
+    /// <summary>Whether the process was started with <c>name=value</c> in its environment. False where the system does not tell.</summary>
+    public static bool HasEnvironment(int pid, string name, string value)
+    {
+        if (!OperatingSystem.IsLinux())
+            return false;
+        try
+        {
+            var entry = Encoding.UTF8.GetBytes($"{name}={value}");
+            var environment = File.ReadAllBytes($"/proc/{pid}/environ").AsSpan();
+            foreach (var range in environment.Split((byte)0))
+            {
+                if (environment[range].SequenceEqual(entry))
+                    return true;
+            }
+
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    // The command name in the second field may hold spaces and parentheses; everything after the last one is plain. Field 0 here is the state.
+    private static string[]? Stat(int pid)
+    {
+        try
+        {
+            var text = File.ReadAllText($"/proc/{pid}/stat");
+            return text[(text.LastIndexOf(')') + 2)..].Split(' ');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
