@@ -9,7 +9,7 @@ internal static class ComponentTypes
         Secrets.SecretComponents.Types,
         PubSub.PubSubComponents.Types,
         Configuration.ConfigurationComponents.Types,
-        Lock.LockComponents.Types,
+        Locking.LockComponents.Types,
         Bindings.BindingComponents.Types,
         Middleware.MiddlewareComponents.Types,
         Cryptography.CryptoComponents.Types,

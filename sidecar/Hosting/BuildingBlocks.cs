@@ -6,5 +6,6 @@ internal static class BuildingBlocks
     public static IEnumerable<IBuildingBlock> Create(SidecarRuntime runtime) =>
     [
         new HealthApi(runtime),
+        new Workflow.WorkflowApi(runtime),
     ];
 }

@@ -1,6 +1,6 @@
 using DaprPlatform.Sidecar.Components;
 
-namespace DaprPlatform.Sidecar.Lock;
+namespace DaprPlatform.Sidecar.Locking;
 
 internal static class LockComponents
 {

@@ -1,0 +1,242 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Dapr.DurableTask.Protobuf;
+using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Http;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+
+namespace DaprPlatform.Sidecar.Workflow;
+
+/// <summary>The workflow building block: the management API (https://docs.dapr.io/reference/api/workflow_api/) on the engine of this app.</summary>
+internal sealed class WorkflowApi : IBuildingBlock, IAsyncDisposable
+{
+    private const int LongestId = 64;
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private readonly SidecarRuntime _runtime;
+    private readonly Lazy<WorkflowHub?> _hub;
+
+    public WorkflowApi(SidecarRuntime runtime)
+    {
+        _runtime = runtime;
+        _hub = new Lazy<WorkflowHub?>(() => ActorStateStore.Find(runtime) is { } store
+            ? new WorkflowHub(new WorkflowStorage(store, runtime.Options.AppId, runtime.Options.Namespace), runtime.Options.AppId, runtime.Time, runtime.Loggers)
+            : null);
+        var service = new TaskHubService(this);
+        runtime.GrpcServices.Add(options => GrpcMethodTable.Create(service, options));
+    }
+
+    /// <summary>Workers connected to this sidecar.</summary>
+    public int ConnectedWorkers => _hub.IsValueCreated ? _hub.Value?.Workers ?? 0 : 0;
+
+    /// <exception cref="ApiException">No placement, or no actor state store.</exception>
+    public WorkflowHub Hub()
+    {
+        ActorStateStore.RequirePlacement(_runtime);
+        return _hub.Value ?? throw ApiException.Internal("ERR_ACTOR_RUNTIME_NOT_FOUND", ActorStateStore.Missing);
+    }
+
+    public void MapHttp(Router router)
+    {
+        foreach (var version in new[] { "v1.0", "v1.0-beta1", "v1.0-alpha1" })
+        {
+            router.Map("workflows", version, "POST", "workflows/{component}/{name}/start", async context =>
+            {
+                var id = await StartAsync(context.Query("instanceID") ?? "", context["name"], await BodyAsync(context, "ERR_START_WORKFLOW").ConfigureAwait(false), null, context.Cancelled).ConfigureAwait(false);
+                await context.Bytes(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["instanceID"] = id }, Json.Options), status: 202).ConfigureAwait(false);
+            });
+            router.Map("workflows", version, "GET", "workflows/{component}/{id}", async context =>
+            {
+                var state = await GetAsync(context["id"], context.Cancelled).ConfigureAwait(false) ?? throw NotFound(context["id"]);
+                await context.JsonOf(ToJson(state)).ConfigureAwait(false);
+            });
+            router.Map("workflows", version, "POST", "workflows/{component}/{id}/raiseEvent/{event}", async context =>
+            {
+                await RaiseAsync(context["id"], context["event"], await BodyAsync(context, "ERR_RAISE_EVENT_WORKFLOW").ConfigureAwait(false), context.Cancelled).ConfigureAwait(false);
+                await AcceptedAsync(context).ConfigureAwait(false);
+            });
+            Operation("terminate", TerminateAsync);
+            Operation("pause", PauseAsync);
+            Operation("resume", ResumeAsync);
+            Operation("purge", PurgeAsync);
+
+            void Operation(string name, Func<string, CancellationToken, Task> run) => router.Map("workflows", version, "POST", $"workflows/{{component}}/{{id}}/{name}", async context =>
+            {
+                await RequireObjectAsync(context).ConfigureAwait(false);
+                await run(context["id"], context.Cancelled).ConfigureAwait(false);
+                await AcceptedAsync(context).ConfigureAwait(false);
+            });
+        }
+    }
+
+    /// <summary>Starts an instance; an empty id is made up. Returns the id.</summary>
+    public async Task<string> StartAsync(string id, string name, string? input, string? startTime, CancellationToken cancellationToken)
+    {
+        if (name.Length == 0)
+            throw ApiException.BadRequest("ERR_WORKFLOW_NAME_MISSING", "workflow name is not configured");
+        if (id.Length == 0)
+            id = Guid.NewGuid().ToString();
+        if (id.Length > LongestId)
+            throw ApiException.BadRequest("ERR_INSTANCE_ID_TOO_LONG", $"workflow instance ID exceeds the max length of {LongestId} characters");
+        if (id.EnumerateRunes().Any(r => !Rune.IsLetterOrDigit(r) && r.Value is not ('_' or '-')))
+            throw ApiException.BadRequest("ERR_INSTANCE_ID_INVALID", $"workflow instance ID '{id}' is invalid: only alphanumeric and underscore characters are allowed");
+        Timestamp? at = null;
+        if (startTime is not null)
+        {
+            at = DateTimeOffset.TryParse(startTime, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && startTime.Contains('T', StringComparison.Ordinal)
+                ? Timestamp.FromDateTimeOffset(time)
+                : throw ApiException.Internal("ERR_START_WORKFLOW", $"error starting workflow '{name}': start times must be in RFC3339 format (e.g. \"2009-11-10T23:00:00Z\")");
+        }
+
+        await RunAsync("ERR_START_WORKFLOW", $"error starting workflow '{name}': unable to start workflow: failed to start workflow", async client =>
+        {
+            await client.StartAsync(id, name, input, at, null, cancellationToken).ConfigureAwait(false);
+            return true;
+        }).ConfigureAwait(false);
+        return id;
+    }
+
+    /// <summary>Null when there is no such instance.</summary>
+    public Task<WorkflowState?> GetAsync(string id, CancellationToken cancellationToken) =>
+        RunAsync("ERR_GET_WORKFLOW", $"error while getting workflow info on instance '{id}': failed to get workflow metadata for '{id}': failed to fetch workflow metadata: failed to load workflow metadata", client => client.GetAsync(id, withPayloads: true, cancellationToken));
+
+    public Task RaiseAsync(string id, string name, string? data, CancellationToken cancellationToken) =>
+        RunAsync("ERR_RAISE_EVENT_WORKFLOW", $"error raising event on workflow '{id}': failed to raise event {name} on workflow {id}: failed to raise event", client => Done(client.RaiseAsync(id, name, data, cancellationToken)));
+
+    /// <summary>Ends the instance and its children.</summary>
+    public Task TerminateAsync(string id, CancellationToken cancellationToken) =>
+        RunAsync("ERR_TERMINATE_WORKFLOW", $"error terminating workflow '{id}': failed to terminate workflow {id}: failed to submit termination request:", client => Done(client.TerminateAsync(id, null, recurse: true, cancellationToken)), notFoundId: id, notFoundWords: "failed to submit termination request:");
+
+    public Task PauseAsync(string id, CancellationToken cancellationToken) =>
+        RunAsync("ERR_PAUSE_WORKFLOW", $"error pausing workflow {id}: failed to pause workflow {id}: failed to suspend workflow", client => Done(client.SuspendAsync(id, null, cancellationToken)));
+
+    public Task ResumeAsync(string id, CancellationToken cancellationToken) =>
+        RunAsync("ERR_RESUME_WORKFLOW", $"error resuming workflow {id}: failed to resume workflow {id}: failed to resume workflow", client => Done(client.ResumeAsync(id, null, cancellationToken)));
+
+    /// <summary>Removes the instance and its children; they must have ended.</summary>
+    public Task PurgeAsync(string id, CancellationToken cancellationToken) =>
+        RunAsync("ERR_PURGE_WORKFLOW", $"error purging workflow {id}: failed to Purge workflow {id}: failed to purge workflow state", client => Done(client.PurgeAsync(id, recurse: true, force: false, cancellationToken)), notFoundId: id, notFoundWords: "failed to purge workflow state: failed to fetch workflow state");
+
+    /// <summary>What the management API shows beside the status: input, output, custom status, failure.</summary>
+    public static SortedDictionary<string, string> PropertiesOf(WorkflowState state)
+    {
+        var properties = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        Add("dapr.workflow.custom_status", state.CustomStatus);
+        Add("dapr.workflow.input", state.Input);
+        if (state.FailureDetails is { } failure)
+        {
+            properties["dapr.workflow.failure.error_type"] = failure.ErrorType;
+            properties["dapr.workflow.failure.error_message"] = failure.ErrorMessage;
+            Add("dapr.workflow.failure.stack_trace", failure.StackTrace);
+        }
+        else if (state.WorkflowStatus is OrchestrationStatus.Completed or OrchestrationStatus.Terminated)
+        {
+            Add("dapr.workflow.output", state.Output);
+        }
+
+        return properties;
+
+        void Add(string key, string? value)
+        {
+            if (value is not null)
+                properties[key] = value;
+        }
+    }
+
+    public static string StatusName(OrchestrationStatus status) => status switch
+    {
+        OrchestrationStatus.Running => "RUNNING",
+        OrchestrationStatus.Completed => "COMPLETED",
+        OrchestrationStatus.ContinuedAsNew => "CONTINUED_AS_NEW",
+        OrchestrationStatus.Failed => "FAILED",
+        OrchestrationStatus.Canceled => "CANCELED",
+        OrchestrationStatus.Terminated => "TERMINATED",
+        OrchestrationStatus.Pending => "PENDING",
+        OrchestrationStatus.Suspended => "SUSPENDED",
+        _ => "UNKNOWN",
+    };
+
+    public static ApiException NotFound(string id) => new(404, StatusCode.NotFound, "ERR_INSTANCE_ID_NOT_FOUND", $"unable to find workflow with the provided instance ID: {id}");
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_hub is { IsValueCreated: true, Value: { } hub })
+            await hub.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static async Task<bool> Done(Task work)
+    {
+        await work.ConfigureAwait(false);
+        return true;
+    }
+
+    private static Task AcceptedAsync(ApiContext context) => context.Bytes("{}"u8.ToArray(), status: 202);
+
+    private static object ToJson(WorkflowState state) => new SortedDictionary<string, object>(StringComparer.Ordinal)
+    {
+        ["instanceID"] = state.InstanceId,
+        ["workflowName"] = state.Name,
+        ["createdAt"] = Rfc3339(state.CreatedTimestamp),
+        ["lastUpdatedAt"] = Rfc3339(state.LastUpdatedTimestamp),
+        ["runtimeStatus"] = StatusName(state.WorkflowStatus),
+        ["properties"] = PropertiesOf(state),
+    };
+
+    private static string Rfc3339(Timestamp time) => time.ToDateTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+
+    // Bodies are text; an absent one is an empty text.
+    private static async Task<string> BodyAsync(ApiContext context, string errorCode)
+    {
+        var bytes = await context.BodyAsync().ConfigureAwait(false);
+        try
+        {
+            return StrictUtf8.GetString(bytes);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw ApiException.Internal(errorCode, "the payload is not valid UTF-8");
+        }
+    }
+
+    private static async Task RequireObjectAsync(ApiContext context)
+    {
+        var body = await context.BodyAsync().ConfigureAwait(false);
+        if (body.Length == 0)
+            return;
+        try
+        {
+            using var json = JsonDocument.Parse(body);
+            if (json.RootElement.ValueKind == JsonValueKind.Object)
+                return;
+        }
+        catch (JsonException)
+        {
+            // Refused below.
+        }
+
+        throw ApiException.BadRequest("ERR_MALFORMED_REQUEST", "failed deserializing HTTP body: not a JSON object");
+    }
+
+    private async Task<T> RunAsync<T>(string errorCode, string words, Func<WorkflowClient, Task<T>> work, string? notFoundId = null, string notFoundWords = "")
+    {
+        ActorStateStore.RequirePlacement(_runtime);
+        if (_hub.Value is not { } hub)
+            throw ApiException.Internal(errorCode, $"{words}: api error: code = Internal desc = {ActorStateStore.Missing}");
+        try
+        {
+            return await work(new WorkflowClient(hub)).ConfigureAwait(false);
+        }
+        catch (WorkflowException e) when (e.Refusal == WorkflowRefusal.NoSuchInstance && notFoundId is not null)
+        {
+            // The wrapped cause is part of daprd's message in just this form.
+            throw new ApiException(404, StatusCode.NotFound, "ERR_INSTANCE_ID_NOT_FOUND", $"unable to find workflow with the provided instance ID: {notFoundId}%!(EXTRA *fmt.wrapError={notFoundWords}: {e.Message})");
+        }
+        catch (WorkflowException e)
+        {
+            var cause = e.Refusal == WorkflowRefusal.AlreadyExists ? $"rpc error: code = AlreadyExists desc = {e.Message}" : e.Message;
+            throw ApiException.Internal(errorCode, $"{words}: {cause}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using Dapr.DurableTask.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Kind = Dapr.DurableTask.Protobuf.HistoryEvent.EventTypeOneofCase;
+
+namespace DaprPlatform.Sidecar.Workflow;
+
+/// <summary>
+/// The committed history of one execution and what follows from it: status, what is open, start and end. Not thread-safe; its instance guards it.
+/// </summary>
+internal sealed class WorkflowHistory
+{
+    private readonly List<HistoryEvent> _events = [];
+
+    public IReadOnlyList<HistoryEvent> Events => _events;
+
+    /// <summary>Null until the first turn is committed.</summary>
+    public ExecutionStartedEvent? Started { get; private set; }
+
+    public ExecutionCompletedEvent? Completed { get; private set; }
+
+    public Timestamp? CreatedAt { get; private set; }
+
+    public Timestamp? StartedAt { get; private set; }
+
+    public Timestamp? CompletedAt { get; private set; }
+
+    public bool IsSuspended { get; private set; }
+
+    public bool IsStalled { get; private set; }
+
+    /// <summary>Activities scheduled and not resolved, by the id of their action.</summary>
+    public Dictionary<int, HistoryEvent> OpenTasks { get; } = [];
+
+    public Dictionary<int, HistoryEvent> OpenTimers { get; } = [];
+
+    public Dictionary<int, HistoryEvent> OpenChildren { get; } = [];
+
+    /// <summary>Patches that earlier turns of this execution took.</summary>
+    public List<string> Patches { get; } = [];
+
+    public Timestamp? LastUpdatedAt => _events.Count == 0 ? null : _events[^1].Timestamp;
+
+    public OrchestrationStatus Status => this switch
+    {
+        { Completed: { } completed } => completed.WorkflowStatus,
+        { Started: null } => OrchestrationStatus.Pending,
+        { IsStalled: true } => OrchestrationStatus.Stalled,
+        { IsSuspended: true } => OrchestrationStatus.Suspended,
+        _ => OrchestrationStatus.Running,
+    };
+
+    public void Append(HistoryEvent e)
+    {
+        _events.Add(e);
+        if (e.EventTypeCase is not (Kind.ExecutionStalled or Kind.None))
+            IsStalled = false;
+        switch (e.EventTypeCase)
+        {
+            case Kind.ExecutionStarted:
+                Started = e.ExecutionStarted;
+                CreatedAt = e.Timestamp;
+                break;
+            case Kind.WorkflowStarted:
+                StartedAt ??= e.Timestamp;
+                Patches.AddRange(e.WorkflowStarted.Version?.Patches ?? []);
+                break;
+            case Kind.ExecutionCompleted:
+                Completed = e.ExecutionCompleted;
+                CompletedAt = e.Timestamp;
+                break;
+            case Kind.ExecutionSuspended:
+                IsSuspended = true;
+                break;
+            case Kind.ExecutionResumed:
+                IsSuspended = false;
+                break;
+            case Kind.ExecutionStalled:
+                IsStalled = true;
+                break;
+            case Kind.TaskScheduled:
+                OpenTasks[e.EventId] = e;
+                break;
+            case Kind.TimerCreated:
+                OpenTimers[e.EventId] = e;
+                break;
+            case Kind.ChildWorkflowInstanceCreated:
+                OpenChildren[e.EventId] = e;
+                break;
+            default:
+                if (Resolves(e) is { } resolved)
+                    resolved.Open.Remove(resolved.Id);
+                break;
+        }
+    }
+
+    /// <summary>The open action that an event resolves, or null when it is no resolution. The id may be open no longer.</summary>
+    public (Dictionary<int, HistoryEvent> Open, int Id)? Resolves(HistoryEvent e) => e.EventTypeCase switch
+    {
+        Kind.TaskCompleted => (OpenTasks, e.TaskCompleted.TaskScheduledId),
+        Kind.TaskFailed => (OpenTasks, e.TaskFailed.TaskScheduledId),
+        Kind.TimerFired => (OpenTimers, e.TimerFired.TimerId),
+        Kind.ChildWorkflowInstanceCompleted => (OpenChildren, e.ChildWorkflowInstanceCompleted.TaskScheduledId),
+        Kind.ChildWorkflowInstanceFailed => (OpenChildren, e.ChildWorkflowInstanceFailed.TaskScheduledId),
+        _ => null,
+    };
+}
