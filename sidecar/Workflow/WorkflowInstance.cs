@@ -324,24 +324,31 @@ internal sealed class InboxItem
     public TaskCompletionSource Durable { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
 
-/// <summary>One turn: the events it brings to the worker beside the committed history.</summary>
-internal sealed class WorkflowTurn(WorkflowInstance instance, HistoryEvent opening, InboxItem[] items) : IWorkerTask
+/// <summary>One turn: the events it brings to the worker beside the committed history, as they stood when it began.</summary>
+internal sealed class WorkflowTurn : IWorkerTask
 {
-    public WorkflowInstance Instance { get; } = instance;
+    private readonly WorkItem _item;
 
-    public HistoryEvent Opening { get; } = opening;
+    public WorkflowTurn(WorkflowInstance instance, HistoryEvent opening, InboxItem[] items)
+    {
+        Instance = instance;
+        Opening = opening;
+        Items = items;
+        var request = new WorkflowRequest { InstanceId = instance.Id };
+        request.PastEvents.AddRange(instance.History.Events);
+        request.NewEvents.Add(opening);
+        foreach (var item in items)
+            request.NewEvents.Add(item.Event);
+        _item = new WorkItem { WorkflowRequest = request };
+    }
 
-    public InboxItem[] Items { get; } = items;
+    public WorkflowInstance Instance { get; }
+
+    public HistoryEvent Opening { get; }
+
+    public InboxItem[] Items { get; }
 
     public WorkerStream? Stream { get; set; }
 
-    public WorkItem ToWorkItem()
-    {
-        var request = new WorkflowRequest { InstanceId = Instance.Id };
-        request.PastEvents.AddRange(Instance.History.Events);
-        request.NewEvents.Add(Opening);
-        foreach (var item in Items)
-            request.NewEvents.Add(item.Event);
-        return new WorkItem { WorkflowRequest = request };
-    }
+    public WorkItem ToWorkItem() => _item;
 }
