@@ -143,7 +143,8 @@ internal sealed class CronExpression
         var set = 0UL;
         foreach (var item in text.Split(','))
         {
-            var (range, step) = item.IndexOf('/', StringComparison.Ordinal) is var slash and >= 0 ? (item[..slash], Number(item[(slash + 1)..], null)) : (item, 1);
+            var slash = item.IndexOf('/', StringComparison.Ordinal);
+            var (range, step) = slash < 0 ? (item, 1) : (item[..slash], Number(item[(slash + 1)..], null));
             int from, to;
             if (range is "*" or "?")
             {
