@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.IO.Compression;
 
 namespace Grpc.Core.Wire;
 
@@ -27,7 +28,7 @@ internal sealed class FrameSerializer : SerializationContext, IBufferWriter<byte
     bool _complete;
 
     /// <exception cref="RpcException">ResourceExhausted: the message is larger than <paramref name="maxSize"/> bytes.</exception>
-    public static Frame Serialize<T>(Marshaller<T> marshaller, T message, int? maxSize, bool gzip)
+    public static Frame Serialize<T>(Marshaller<T> marshaller, T message, int? maxSize, CompressionLevel? gzip)
     {
         // Taken out while in use: a serializer may itself serialize something.
         var serializer = s_cached ?? new FrameSerializer();
@@ -97,7 +98,7 @@ internal sealed class FrameSerializer : SerializationContext, IBufferWriter<byte
         _buffer = larger;
     }
 
-    Frame End(bool gzip)
+    Frame End(CompressionLevel? gzip)
     {
         if (!_complete)
             throw new InvalidOperationException("The serializer did not complete the message.");
@@ -106,9 +107,10 @@ internal sealed class FrameSerializer : SerializationContext, IBufferWriter<byte
         if (payloadLength > _maxSize)
             throw TooLarge();
 
-        if (gzip && payloadLength > 0)
+        var compress = gzip is not null && payloadLength > 0;
+        if (compress)
         {
-            var compressed = GzipCoding.Compress(new ReadOnlySequence<byte>(_buffer, Frame.HeaderSize, payloadLength));
+            var compressed = GzipCoding.Compress(new ReadOnlySequence<byte>(_buffer, Frame.HeaderSize, payloadLength), gzip.GetValueOrDefault());
             _length = Frame.HeaderSize;
             Reserve(compressed.Length);
             compressed.Span.CopyTo(_buffer.AsSpan(Frame.HeaderSize));
@@ -116,7 +118,7 @@ internal sealed class FrameSerializer : SerializationContext, IBufferWriter<byte
             _length += payloadLength;
         }
 
-        _buffer[0] = gzip && payloadLength > 0 ? (byte)1 : (byte)0;
+        _buffer[0] = compress ? (byte)1 : (byte)0;
         BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(1), payloadLength);
         var frame = new Frame(_buffer, _length);
         _buffer = [];

@@ -5,7 +5,7 @@ namespace Grpc.Core.Wire;
 
 internal static class GzipCoding
 {
-    public static ReadOnlyMemory<byte> Compress(ReadOnlySequence<byte> payload, CompressionLevel level = CompressionLevel.Fastest)
+    public static ReadOnlyMemory<byte> Compress(ReadOnlySequence<byte> payload, CompressionLevel level)
     {
         var output = new MemoryStream();
         using (var gzip = new GZipStream(output, level, leaveOpen: true))

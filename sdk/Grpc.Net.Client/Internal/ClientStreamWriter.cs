@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Grpc.Core;
 using Grpc.Core.Wire;
 
@@ -51,7 +52,7 @@ internal sealed class ClientStreamWriter<TRequest, TResponse>(GrpcCall<TRequest,
             Frame frame;
             try
             {
-                frame = FrameSerializer.Serialize(marshaller, message, call.MaxSendMessageSize, gzip && (flags & WriteFlags.NoCompress) == 0);
+                frame = FrameSerializer.Serialize(marshaller, message, call.MaxSendMessageSize, gzip && (flags & WriteFlags.NoCompress) == 0 ? CompressionLevel.Fastest : null);
             }
             catch (RpcException e)
             {

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Grpc.Core;
 using Grpc.Core.Wire;
 
@@ -31,7 +32,7 @@ internal sealed class GrpcCall<TRequest, TResponse> : GrpcCall, IAsyncStreamRead
     {
         var gzip = RequestIsGzip(options);
         var compress = gzip && (options.WriteOptions is null || (options.WriteOptions.Flags & WriteFlags.NoCompress) == 0);
-        var frame = FrameSerializer.Serialize(method.RequestMarshaller, request, channel.MaxSendMessageSize, compress);
+        var frame = FrameSerializer.Serialize(method.RequestMarshaller, request, channel.MaxSendMessageSize, compress ? CompressionLevel.Fastest : null);
         return new GrpcCall<TRequest, TResponse>(channel, method, host, options, gzip, new SingleMessageContent(frame));
     }
 

@@ -4,15 +4,22 @@ using Grpc.Core.Wire;
 namespace Grpc.Net.Client.Internal;
 
 /// <summary>The body of a call with one request: a frame that is ready.</summary>
-internal sealed class SingleMessageContent(Frame frame) : HttpContent
+internal sealed class SingleMessageContent : HttpContent
 {
+    readonly Frame _frame;
     volatile bool _sent;
+
+    public SingleMessageContent(Frame frame)
+    {
+        _frame = frame;
+        Headers.TryAddWithoutValidation("Content-Type", GrpcNames.ContentType);
+    }
 
     /// <summary>Gives the array back, unless it may still be in the hands of the connection.</summary>
     public void Release()
     {
         if (_sent)
-            frame.Return();
+            _frame.Return();
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
@@ -20,7 +27,7 @@ internal sealed class SingleMessageContent(Frame frame) : HttpContent
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         _sent = false;
-        await stream.WriteAsync(frame.Memory, cancellationToken).ConfigureAwait(false);
+        await stream.WriteAsync(_frame.Memory, cancellationToken).ConfigureAwait(false);
         _sent = true;
     }
 
@@ -38,6 +45,8 @@ internal sealed class StreamingContent : HttpContent
     readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile Stream? _stream;
     bool _used;
+
+    public StreamingContent() => Headers.TryAddWithoutValidation("Content-Type", GrpcNames.ContentType);
 
     /// <summary>Ends when there is a stream to write to or the call has ended.</summary>
     public Task Opened => _opened.Task;
