@@ -1,14 +1,24 @@
 using System.CommandLine;
 using DaprPlatform.Cli;
 using DaprPlatform.Cli.Commands;
+using DaprPlatform.Cli.RunFiles;
 
 using var stop = new StopSignals();
+ConsoleSetup.Prepare();
 try
 {
-    var root = new RootCommand("Runs the commerce platform on this machine: its services, their Dapr sidecars and PostgreSQL.") { TestCommand.Create() };
+    var root = new RootCommand("Runs the commerce platform on this machine: its services, their Dapr sidecars and PostgreSQL.")
+    {
+        UpCommand.Create(),
+        LogsCommand.Create(),
+        DoctorCommand.Create(),
+        TestCommand.Create(),
+    };
+    foreach (var command in ControlCommands.Create())
+        root.Subcommands.Add(command);
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
 }
-catch (CommandException e)
+catch (Exception e) when (e is CommandException or RunFileException)
 {
     await Console.Error.WriteLineAsync(e.Message);
     return 1;

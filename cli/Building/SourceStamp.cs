@@ -7,7 +7,7 @@ namespace DaprPlatform.Cli.Building;
 /// Remembers which sources a build was made from: a digest over path, size and time of every file that a build may read,
 /// so that the next start of an unchanged clone needs no build tool at all.
 /// </summary>
-internal sealed class SourceStamp(string file, IReadOnlyList<string> folders)
+internal sealed class SourceStamp(string file, IReadOnlyList<string> paths)
 {
     private static readonly HashSet<string> Skipped = ["node_modules", "bin", "obj", "artifacts", "dist", ".git", ".platform", ".dapr"];
 
@@ -22,8 +22,14 @@ internal sealed class SourceStamp(string file, IReadOnlyList<string> folders)
     private string Digest()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var folder in folders)
-            Add(hash, new DirectoryInfo(folder));
+        foreach (var path in paths)
+        {
+            if (File.Exists(path))
+                Add(hash, new FileInfo(path));
+            else
+                Add(hash, new DirectoryInfo(path));
+        }
+
         return Convert.ToHexString(hash.GetHashAndReset());
     }
 
@@ -40,10 +46,13 @@ internal sealed class SourceStamp(string file, IReadOnlyList<string> folders)
             }
             else if (entry is FileInfo source && Sources.Contains(source.Extension))
             {
-                hash.AppendData(Encoding.UTF8.GetBytes($"{source.FullName}|{source.Length}|{source.LastWriteTimeUtc.Ticks}\n"));
+                Add(hash, source);
             }
         }
     }
+
+    private static void Add(IncrementalHash hash, FileInfo source) =>
+        hash.AppendData(Encoding.UTF8.GetBytes($"{source.FullName}|{source.Length}|{source.LastWriteTimeUtc.Ticks}\n"));
 
     internal readonly record struct Taken(string File, string Digest)
     {

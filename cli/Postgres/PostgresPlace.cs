@@ -14,7 +14,11 @@ internal sealed record PostgresPlace(string Folder, PostgresBinaries Binaries, P
 
     public string Cluster => Path.Combine(Folder, "data-" + Binaries.Version.Major);
 
-    public string LogFile => Path.Combine(Folder, "postgres.log");
+    public string LogFile => LogIn(Folder);
+
+    public static string LogIn(string folder) => Path.Combine(folder, "postgres.log");
+
+    public static IEnumerable<string> ClustersIn(string folder) => Directory.Exists(folder) ? Directory.EnumerateDirectories(folder, "data-*") : [];
 
     /// <summary>Every folder that may hold files of the servers of a data folder.</summary>
     public static IReadOnlyList<string> All(string dataDirectory) => [Inside(dataDirectory), Elsewhere(dataDirectory)];

@@ -12,7 +12,10 @@ internal sealed record PostgresOptions(string DataDirectory, int Port, string Us
 /// </summary>
 internal sealed class PostgresServer : ISupervisedProgram
 {
+    public const string ProgramName = "postgres";
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LeftoverGrace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StatusInterval = TimeSpan.FromMilliseconds(20);
 
     private readonly PostgresOptions _options;
@@ -26,7 +29,7 @@ internal sealed class PostgresServer : ISupervisedProgram
         _environment = environment;
     }
 
-    public string Name => "postgres";
+    public string Name => ProgramName;
 
     public int Port => _options.Port;
 
@@ -66,17 +69,16 @@ internal sealed class PostgresServer : ISupervisedProgram
         Timeout = 5,
     }.ConnectionString;
 
-    public Task<IRunningProgram> StartAsync(CancellationToken cancel)
+    public async Task<IRunningProgram> StartAsync(CancellationToken cancel)
     {
-        ClearStaleLock();
+        await ClearLockAsync(_place.Cluster, cancel);
         _place.RotateLog();
-        var child = ChildProcess.Start(new ChildStart(_place.Binaries.Server, ["-D", _place.Cluster, .. Settings()], _place.Folder, _place.LogFile)
+        return ChildProcess.Start(new ChildStart(_place.Binaries.Server, ["-D", _place.Cluster, .. Settings()], _place.Folder, _place.LogFile)
         {
             Environment = _environment,
             UserName = _place.Account?.Name,
             StopSignal = Signal.Interrupt, // "fast": transactions are rolled back, a checkpoint is written.
         });
-        return Task.FromResult<IRunningProgram>(child);
     }
 
     public async Task WaitReadyAsync(IRunningProgram running, CancellationToken cancel)
@@ -102,6 +104,16 @@ internal sealed class PostgresServer : ISupervisedProgram
                 $"PostgreSQL refuses the user '{_options.User}': its data in {_place.Cluster} was made with another POSTGRES_USER or POSTGRES_PASSWORD. "
                 + "Set them back in dapr.yaml, or throw the data away with ./platform reset.", e);
         }
+    }
+
+    /// <summary>Its log, when there is one.</summary>
+    public static string? FindLog(string dataDirectory) => PostgresPlace.All(dataDirectory).Select(PostgresPlace.LogIn).FirstOrDefault(File.Exists);
+
+    /// <summary>Ends a server of the folder that outlived its platform.</summary>
+    public static async Task EndLeftoverAsync(string dataDirectory, CancellationToken cancel)
+    {
+        foreach (var cluster in PostgresPlace.All(dataDirectory).SelectMany(PostgresPlace.ClustersIn))
+            await ClearLockAsync(cluster, cancel);
     }
 
     /// <summary>Removes the whole cluster. It must not run.</summary>
@@ -182,15 +194,19 @@ internal sealed class PostgresServer : ISupervisedProgram
         }
     }
 
-    // After kill -9 the file stays. The server itself gives up when any process has that pid by now, so the pid is looked at first.
-    private void ClearStaleLock()
+    // After kill -9 the file stays. The server itself gives up when any process has that pid by now, so the pid is looked at first:
+    // a server that outlived its platform is ended (the data folder's lock says that nobody else needs it).
+    private static async Task ClearLockAsync(string cluster, CancellationToken cancel)
     {
-        var file = Path.Combine(_place.Cluster, "postmaster.pid");
+        var file = Path.Combine(cluster, "postmaster.pid");
         if (!File.Exists(file) || !int.TryParse(File.ReadLines(file).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid))
             return;
-        var command = ProcessTable.Command(pid);
-        if (command is not null && command.Contains(_place.Cluster, StringComparison.Ordinal))
-            throw new CommandException($"PostgreSQL already runs on {_place.Cluster} (pid {pid}).");
+        if (ProcessTable.Find(pid) is { } leftover && ProcessTable.Command(pid) is { } command && command.Contains(cluster, StringComparison.Ordinal))
+        {
+            await Leftovers.EndAsync([leftover], Signal.Interrupt, LeftoverGrace, cancel);
+            return;
+        }
+
         File.Delete(file);
     }
 

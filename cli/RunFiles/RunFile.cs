@@ -63,6 +63,9 @@ internal sealed record RunApp
     /// <summary>The merged env sections.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
+    /// <summary>Where each of them stands.</summary>
+    public required IReadOnlyDictionary<string, Setting> EnvironmentSettings { get; init; }
+
     /// <summary>Absolute.</summary>
     public required IReadOnlyList<string> ResourcesPaths { get; init; }
 

@@ -118,14 +118,16 @@ internal sealed class RunFileReader
 
         // The common section's ports of env variables are shifted too: they are its apps' ports.
         var environment = new Dictionary<string, string>();
-        ConfiguredPort? metrics = null;
+        var settings = new Dictionary<string, Setting>();
         foreach (var (name, (value, setting)) in common.TextMap("env").Concat(own.TextMap("env")))
         {
             environment[name] = Shifted(name, value, setting);
-            if (name == "METRICS_PORT" && int.TryParse(environment[name], CultureInfo.InvariantCulture, out var port))
-                metrics = new ConfiguredPort(port, setting);
+            settings[name] = setting;
         }
 
+        ConfiguredPort? metrics = environment.TryGetValue("METRICS_PORT", out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var port)
+            ? new ConfiguredPort(port, settings["METRICS_PORT"])
+            : null;
         var protocol = own.OneOf("appProtocol", "http", "https", "grpc", "grpcs", "h2c") ?? common.OneOf("appProtocol", "http", "https", "grpc", "grpcs", "h2c") ?? "http";
         if ((own.Boolean("appSSL") ?? common.Boolean("appSSL")) == true)
             protocol = protocol switch { "http" => "https", "grpc" => "grpcs", _ => protocol };
@@ -144,6 +146,7 @@ internal sealed class RunFileReader
             OwnMetricsPort = metrics,
             Command = own.TextList("command") ?? [],
             Environment = environment,
+            EnvironmentSettings = settings,
             ResourcesPaths = Resources(own, common, folder),
             ConfigPath = Config(own, common, folder),
             AppChannelAddress = own.Text("appChannelAddress"),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DaprPlatform.Cli.Postgres;
 using DaprPlatform.Cli.Processes;
 
 namespace DaprPlatform.Cli.Supervision;
@@ -70,24 +71,11 @@ internal sealed class RunState(string dataFolder)
     public async Task<IReadOnlyList<(string Name, ProcessIdentity Process)>> EndLeftoversAsync(TimeSpan grace, CancellationToken cancel)
     {
         var leftovers = Leftovers();
-        foreach (var (name, process) in leftovers)
-            Signals.Send(process.Pid, name == "postgres" ? Signal.Interrupt : Signal.Terminate);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(grace);
-        await GoneAsync(leftovers, deadline.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancel.ThrowIfCancellationRequested();
-        foreach (var (_, process) in leftovers.Where(l => ProcessTable.IsAlive(l.Process)))
-            Signals.Send(process.Pid, Signal.Kill);
-        await GoneAsync(leftovers, cancel);
+        var servers = leftovers.Where(l => l.Name == PostgresServer.ProgramName).Select(l => l.Process).ToList();
+        // The database last: what still writes to it gets to finish.
+        await Processes.Leftovers.EndAsync([.. leftovers.Select(l => l.Process).Except(servers)], Signal.Terminate, grace, cancel);
+        await Processes.Leftovers.EndAsync(servers, Signal.Interrupt, grace, cancel);
         return leftovers;
-    }
-
-    // They are not our children: there is nothing to wait on but their entries in the process table.
-    private static async Task GoneAsync(IReadOnlyList<(string Name, ProcessIdentity Process)> processes, CancellationToken cancel)
-    {
-        using var interval = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (processes.Any(p => ProcessTable.IsAlive(p.Process)))
-            await interval.WaitForNextTickAsync(cancel);
     }
 
     private RecordedProcess[] Recorded()

@@ -11,7 +11,6 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
     private CancellationTokenSource? _stop;
     private Task _loop = Task.CompletedTask;
     private TaskCompletionSource _firstHealthy = NewSignal();
-    private IRunningProgram? _running;
     private UnitSnapshot _snapshot = new(program.Name, UnitState.Stopped, null, 0, null, null);
     private TimeSpan _grace = TimeSpan.FromSeconds(5);
 
@@ -23,16 +22,6 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
         {
             lock (_lock)
                 return _snapshot;
-        }
-    }
-
-    /// <summary>The process of the moment; null while there is none.</summary>
-    public ProcessIdentity? Process
-    {
-        get
-        {
-            lock (_lock)
-                return _running?.Identity;
         }
     }
 
@@ -71,7 +60,7 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
             await _loop;
             _stop.Dispose();
             _stop = null;
-            Set(s => s with { State = UnitState.Stopped, Pid = null });
+            Set(s => s with { State = UnitState.Stopped, Process = null });
         }
         finally
         {
@@ -102,7 +91,7 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
                 break;
             failures = served >= backoff.Forgiven ? 1 : failures + 1;
             var delay = backoff.DelayAfter(failures);
-            Set(s => s with { State = UnitState.Waiting, Pid = null, Restarts = s.Restarts + 1, Note = note });
+            Set(s => s with { State = UnitState.Waiting, Process = null, Restarts = s.Restarts + 1, Note = note });
             await Task.Delay(delay, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
@@ -112,7 +101,7 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
     /// <returns>Why it ended, and for how long it had served.</returns>
     private async Task<(string Note, TimeSpan Served)> RunOnceAsync(TaskCompletionSource firstHealthy, CancellationToken stop)
     {
-        Set(s => s with { State = UnitState.Starting, Pid = null, HealthySeconds = null });
+        Set(s => s with { State = UnitState.Starting, Process = null, HealthySeconds = null });
         var started = time.GetTimestamp();
         IRunningProgram running;
         try
@@ -128,9 +117,7 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
             return ("", TimeSpan.Zero);
         }
 
-        lock (_lock)
-            _running = running;
-        Set(s => s with { Pid = running.Identity.Pid });
+        Set(s => s with { Process = running.Identity });
         long? healthy = null;
         string? problem = null;
         using (var ended = CancellationTokenSource.CreateLinkedTokenSource(stop))
@@ -160,8 +147,6 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
             await exit;
         }
 
-        lock (_lock)
-            _running = null;
         if (running is IDisposable disposable)
             disposable.Dispose();
         var code = await running.Exited;

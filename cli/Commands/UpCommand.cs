@@ -1,0 +1,168 @@
+using System.CommandLine;
+using DaprPlatform.Cli.Building;
+using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.Processes;
+using DaprPlatform.Cli.RunFiles;
+using DaprPlatform.Cli.Supervision;
+using Spectre.Console;
+
+namespace DaprPlatform.Cli.Commands;
+
+internal sealed class UpCommand
+{
+    private const string ChildOption = "--in-background";
+    private readonly Repository _repository;
+    private readonly RunFile _file;
+    private readonly DataFolder _data;
+    private readonly StackPrinter _printer;
+    private readonly bool _json;
+
+    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background)
+    {
+        (_repository, _file, _data, _json) = (repository, file, data, json);
+        // With --json the standard output holds the JSON and nothing else.
+        _printer = new StackPrinter(json ? ConsoleSetup.Error() : AnsiConsole.Console, timed: background);
+    }
+
+    public static Command Create()
+    {
+        var detach = new Option<bool>("--detach", "-d") { Description = "Leave it running in the background once everything is healthy." };
+        var offset = new Option<int>("--port-offset") { Description = "Added to every port of the run file, so that two stacks can run side by side." };
+        var noBuild = new Option<bool>("--no-build") { Description = "Run what is built." };
+        var json = StackOptions.Json();
+        var child = new Option<bool>(ChildOption) { Hidden = true };
+        var command = new Command("up", "Builds and starts everything, and prints what runs where. Ctrl-C stops it.") { detach, offset, noBuild, json, child };
+        var stack = StackOptions.AddTo(command);
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var repository = Repository.Find();
+            var path = stack.RunFile(parsed, repository);
+            var file = RunFileReader.Read(path, parsed.GetValue(offset));
+            var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child));
+            await up.RefuseSecondAsync(cancel);
+            if (!parsed.GetValue(noBuild))
+                await up.BuildAsync(cancel);
+            if (!parsed.GetValue(detach))
+                return await up.RunAsync(parsed.GetValue(child), cancel);
+            string[] options = ["--file", path, "--data-dir", up._data.Path, "--port-offset", $"{parsed.GetValue(offset)}"];
+            return await up.DetachAsync(options, cancel);
+        });
+        return command;
+    }
+
+    private async Task RefuseSecondAsync(CancellationToken cancel)
+    {
+        using var client = new ControlClient(_data.Socket);
+        if (await client.StatusAsync(cancel) is { } running)
+            throw new CommandException($"A stack already runs on {_data.Path} (pid {running.Pid}): ./platform status shows it, ./platform down ends it.");
+    }
+
+    private async Task BuildAsync(CancellationToken cancel)
+    {
+        await Prerequisites.CheckAsync(_file, cancel);
+        await AppBuild.PrepareAsync(_repository, _file, _printer.Progress, cancel);
+    }
+
+    private async Task<int> RunAsync(bool background, CancellationToken cancel)
+    {
+        await using var held = _data.TryLock() ?? throw new CommandException($"Another platform is starting or stopping on {_data.Path}.");
+        // Paths in components are relative to the folder of the run file, as under `dapr run -f`.
+        Environment.CurrentDirectory = _file.Folder;
+        await using var stack = new Stack(_file, _data, await EmbeddedRuntime.OpenAsync(_data, cancel), TimeProvider.System);
+        await using var control = await ControlServer.StartAsync(_data.Socket, stack, cancel);
+        var printing = PrintAsync(stack.Events);
+        var exitCode = 0;
+        try
+        {
+            await stack.StartAsync(_repository, cancel);
+            await Task.WhenAny(stack.WaitSettledAsync(cancel), stack.StopRequested, Task.Delay(Timeout.Infinite, cancel));
+            if (!background && !cancel.IsCancellationRequested && !stack.StopRequested.IsCompleted)
+                PrintStatus(stack.Status(), "Ctrl-C stops everything.");
+            await stack.StopRequested.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            exitCode = 0;
+        }
+        catch (CommandException e)
+        {
+            stack.Events.Add(EventKind.Problem, e.Message);
+            exitCode = 1;
+        }
+
+        stack.Events.Add(EventKind.Progress, "stopping");
+        await stack.StopAsync();
+        await printing;
+        return exitCode;
+    }
+
+    private async Task PrintAsync(StackEvents events)
+    {
+        await foreach (var item in events.ReadAsync(CancellationToken.None))
+            _printer.Event(item);
+    }
+
+    private void PrintStatus(StackStatus status, string hint)
+    {
+        if (_json)
+        {
+            StackPrinter.Json(status);
+            return;
+        }
+
+        _printer.Status(status);
+        _printer.Progress(hint);
+    }
+
+    private async Task<int> DetachAsync(string[] options, CancellationToken cancel)
+    {
+        Directory.CreateDirectory(_data.Logs);
+        File.Delete(_data.PlatformLog);
+        var assembly = typeof(UpCommand).Assembly.Location;
+        using var child = ChildProcess.Start(new ChildStart(Repository.DotnetHost, [assembly, "up", "--no-build", ChildOption, .. options], _file.Folder, _data.PlatformLog)
+        {
+            Environment = new Dictionary<string, string> { [Repository.RootVariable] = _repository.Root },
+        });
+        using var client = new ControlClient(_data.Socket);
+        using var interval = new PeriodicTimer(TimeSpan.FromMilliseconds(30));
+        while (await client.StatusAsync(cancel) is null)
+        {
+            if (child.Exited.IsCompleted)
+                throw new CommandException($"The platform ended at once:\n{(await File.ReadAllTextAsync(_data.PlatformLog, cancel)).TrimEnd()}");
+            await interval.WaitForNextTickAsync(cancel);
+        }
+
+        using var settled = new CancellationTokenSource();
+        var printing = PrintUntilAsync(client, settled.Token);
+        bool healthy;
+        try
+        {
+            healthy = await client.WaitSettledAsync(cancel);
+        }
+        catch (HttpRequestException)
+        {
+            await printing;
+            return 1; // It ended while it started; its last event said why.
+        }
+
+        // The last events are on their way.
+        settled.CancelAfter(TimeSpan.FromMilliseconds(100));
+        await printing;
+        if (await client.StatusAsync(cancel) is { } status)
+            PrintStatus(status, "It runs in the background: ./platform status, logs, restart APP, down.");
+        return healthy ? 0 : 1;
+    }
+
+    private async Task PrintUntilAsync(ControlClient client, CancellationToken cancel)
+    {
+        try
+        {
+            await foreach (var item in client.EventsAsync(cancel))
+                _printer.Event(item);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            return;
+        }
+    }
+}

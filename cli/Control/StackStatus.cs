@@ -1,0 +1,87 @@
+using DaprPlatform.Cli.Supervision;
+
+namespace DaprPlatform.Cli.Control;
+
+/// <summary>What <c>status --json</c> prints and the control channel answers.</summary>
+internal sealed record StackStatus
+{
+    public required bool Running { get; init; }
+
+    /// <summary>Every app and the database serve.</summary>
+    public required bool Healthy { get; init; }
+
+    public int? Pid { get; init; }
+
+    public string? RunFile { get; init; }
+
+    public string? DataDirectory { get; init; }
+
+    public double UptimeSeconds { get; init; }
+
+    /// <summary>From the start of the command (after builds) to everything healthy; null before that.</summary>
+    public double? StartSeconds { get; init; }
+
+    /// <summary>Of the platform with its sidecars, the apps and PostgreSQL: the sum of their resident sets, shared pages counted in each.</summary>
+    public long ResidentBytes { get; init; }
+
+    public long RuntimeResidentBytes { get; init; }
+
+    public IReadOnlyList<AppStatus> Apps { get; init; } = [];
+
+    public PostgresStatus? Postgres { get; init; }
+
+    public IReadOnlyList<ComponentStatus> Components { get; init; } = [];
+
+    public static StackStatus None { get; } = new() { Running = false, Healthy = false };
+}
+
+internal sealed record AppStatus
+{
+    public required string App { get; init; }
+
+    public required UnitState State { get; init; }
+
+    public int? Pid { get; init; }
+
+    public string? Url { get; init; }
+
+    public string? SwaggerUrl { get; init; }
+
+    public required int DaprHttpPort { get; init; }
+
+    public required int DaprGrpcPort { get; init; }
+
+    public bool SidecarHealthy { get; init; }
+
+    public int Restarts { get; init; }
+
+    /// <summary>What went wrong last.</summary>
+    public string? Note { get; init; }
+
+    public double? HealthySeconds { get; init; }
+
+    public long ResidentBytes { get; init; }
+}
+
+internal sealed record PostgresStatus
+{
+    public required UnitState State { get; init; }
+
+    public int? Pid { get; init; }
+
+    public required int Port { get; init; }
+
+    public required string Version { get; init; }
+
+    public int Restarts { get; init; }
+
+    public string? Note { get; init; }
+
+    public long ResidentBytes { get; init; }
+}
+
+/// <param name="Name">As the apps know it.</param>
+/// <param name="Type">As its file says.</param>
+/// <param name="StandsFor">The embedded implementation that serves it; null when the type means itself.</param>
+/// <param name="Apps">Those in its scopes.</param>
+internal sealed record ComponentStatus(string Name, string Type, string? StandsFor, IReadOnlyList<string> Apps);

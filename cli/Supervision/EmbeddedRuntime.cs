@@ -1,0 +1,112 @@
+using System.Globalization;
+using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.RunFiles;
+using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Observability;
+using Microsoft.Extensions.Logging;
+
+namespace DaprPlatform.Cli.Supervision;
+
+/// <summary>The embedded runtime: every sidecar of a stack in this process, on one engine.</summary>
+internal sealed class EmbeddedRuntime : ISidecarHost
+{
+    private readonly Engine _engine;
+    private readonly DataFolder _data;
+
+    private EmbeddedRuntime(Engine engine, DataFolder data) => (_engine, _data) = (engine, data);
+
+    public static async Task<EmbeddedRuntime> OpenAsync(DataFolder data, CancellationToken cancel) =>
+        new(await Engine.OpenAsync(new EngineOptions { DataDirectory = data.Runtime }, cancel), data);
+
+    public async Task<IAppSidecar> StartAsync(RunApp app, CancellationToken cancel)
+    {
+        var options = Options(app);
+        var log = new StreamWriter(new FileStream(_data.LogOf(app.AppId + ".daprd"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete));
+        var level = DaprLoggerProvider.ParseLevel(options.LogLevel);
+        var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(level).AddProvider(new DaprLoggerProvider(log, app.AppId, json: false, level, TimeProvider.System)));
+        var sidecar = new EmbeddedSidecar(new DaprSidecar(_engine, options, loggers), loggers, log);
+        try
+        {
+            await sidecar.StartAsync(cancel);
+            return sidecar;
+        }
+        catch (SidecarException e)
+        {
+            await sidecar.StopAsync(TimeSpan.Zero);
+            throw new CommandException($"The sidecar of {app.AppId} cannot start: {e.Message}", e);
+        }
+    }
+
+    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+
+    // As `dapr run` would call daprd (spec: the CLI's defaults); sidecars on this machine answer this machine only unless the file says otherwise.
+    internal static SidecarOptions Options(RunApp app)
+    {
+        var options = new SidecarOptions
+        {
+            AppId = app.AppId,
+            AppPort = app.AppPort?.Number,
+            AppProtocol = app.AppProtocol switch
+            {
+                "https" => AppProtocol.Https,
+                "grpc" => AppProtocol.Grpc,
+                "grpcs" => AppProtocol.Grpcs,
+                "h2c" => AppProtocol.H2c,
+                _ => AppProtocol.Http,
+            },
+            AppMaxConcurrency = app.AppMaxConcurrency is { } limit and not 0 ? limit : -1,
+            HttpPort = app.DaprHttpPort.Number,
+            GrpcPort = app.DaprGrpcPort.Number,
+            InternalGrpcPort = app.DaprInternalGrpcPort?.Number ?? 0,
+            EnableMetrics = app.MetricsPort is not null,
+            MetricsPort = app.MetricsPort?.Number ?? 0,
+            MetricsListenAddress = "127.0.0.1",
+            EnableProfiling = app.EnableProfiling && app.ProfilePort is not null,
+            ProfilePort = app.ProfilePort?.Number ?? 0,
+            ListenAddresses = app.ApiListenAddresses is { Length: > 0 } addresses ? addresses.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : ["127.0.0.1"],
+            InternalGrpcListenAddress = "127.0.0.1",
+            UnixDomainSocket = app.UnixDomainSocket ?? "",
+            ResourcesPaths = app.ResourcesPaths,
+            ConfigPaths = app.ConfigPath is { } config ? [config] : [],
+            PlacementHostAddress = app.PlacementHostAddress,
+            SchedulerHostAddress = app.SchedulerHostAddress,
+            EnableAppHealthCheck = app.EnableAppHealthCheck,
+            EnableApiLogging = app.EnableApiLogging,
+            LogLevel = app.LogLevel ?? "info",
+            Environment = System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+                .ToDictionary(e => (string)e.Key, e => Convert.ToString(e.Value, CultureInfo.InvariantCulture) ?? ""),
+        };
+        return options with
+        {
+            AppChannelAddress = app.AppChannelAddress is { Length: > 0 } channel ? channel : options.AppChannelAddress,
+            AppHealthCheckPath = app.AppHealthCheckPath ?? options.AppHealthCheckPath,
+            AppHealthProbeInterval = app.AppHealthProbeInterval is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : options.AppHealthProbeInterval,
+            AppHealthProbeTimeout = app.AppHealthProbeTimeout is > 0 and var milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : options.AppHealthProbeTimeout,
+            AppHealthThreshold = app.AppHealthThreshold is > 0 and var threshold ? threshold : options.AppHealthThreshold,
+            MaxBodySize = app.MaxBodySize ?? options.MaxBodySize,
+            ReadBufferSize = app.ReadBufferSize ?? options.ReadBufferSize,
+        };
+    }
+
+    private sealed class EmbeddedSidecar(DaprSidecar sidecar, ILoggerFactory loggers, StreamWriter log) : IAppSidecar
+    {
+        public bool IsHealthy => sidecar.IsHealthy;
+
+        public IReadOnlyList<SidecarComponent> Components => [.. sidecar.Components.Select(c => new SidecarComponent(c.Name, c.Type, c.StandsFor))];
+
+        public Task ShutdownRequested => sidecar.ShutdownRequested;
+
+        public Task StartAsync(CancellationToken cancel) => sidecar.StartAsync(cancel);
+
+        public Task WaitUntilHealthyAsync(CancellationToken cancel) => sidecar.WaitUntilHealthyAsync(cancel);
+
+        public async Task StopAsync(TimeSpan grace)
+        {
+            using var limit = new CancellationTokenSource(grace);
+            await sidecar.StopAsync(limit.Token);
+            await sidecar.DisposeAsync();
+            loggers.Dispose();
+            await log.DisposeAsync();
+        }
+    }
+}

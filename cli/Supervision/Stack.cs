@@ -1,0 +1,260 @@
+using System.Diagnostics;
+using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.Postgres;
+using DaprPlatform.Cli.Processes;
+using DaprPlatform.Cli.RunFiles;
+
+namespace DaprPlatform.Cli.Supervision;
+
+/// <summary>
+/// Everything of one run file: PostgreSQL, a sidecar per app in this process, the apps as processes. Started in that order, stopped in the
+/// opposite one, with the first app (the door) closed before the others.
+/// </summary>
+internal sealed class Stack : IAsyncDisposable
+{
+    // Within ten seconds altogether: what does not stop in time is killed, and nothing acknowledged is lost by that.
+    private static readonly TimeSpan DoorGrace = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan AppGrace = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan SidecarGrace = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan DatabaseGrace = TimeSpan.FromSeconds(2.5);
+    private const int FailuresUntilSettled = 3;
+
+    private readonly RunFile _file;
+    private readonly DataFolder _data;
+    private readonly TimeProvider _time;
+    private readonly RunState _state;
+    private readonly ISidecarHost _host;
+    private readonly List<AppUnit> _apps;
+    private readonly Stopwatch _uptime = Stopwatch.StartNew();
+    private readonly TaskCompletionSource<bool> _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stopping = new();
+    private PostgresServer? _server;
+    private SupervisedUnit? _database;
+    private double? _startSeconds;
+
+    public Stack(RunFile file, DataFolder data, ISidecarHost host, TimeProvider time)
+    {
+        (_file, _data, _host, _time) = (file, data, host, time);
+        _state = new RunState(data.Path);
+        Events = new StackEvents(time);
+        _apps = [.. file.Apps.Select(app => new AppUnit(app, data.LogOf(app.AppId), _state.ChildEnvironment, host, Backoff.Default, time, Changed))];
+    }
+
+    public StackEvents Events { get; }
+
+    public Task StopRequested => _stopRequested.Task;
+
+    public void RequestStop() => _stopRequested.TrySetResult();
+
+    /// <summary>Ends what an earlier platform left, and starts everything; the apps go on starting when this returns.</summary>
+    /// <exception cref="CommandException">A port is taken, or PostgreSQL or a sidecar cannot start.</exception>
+    public async Task StartAsync(Repository repository, CancellationToken cancel)
+    {
+        foreach (var (name, process) in await _state.EndLeftoversAsync(AppGrace, cancel))
+            Events.Add(EventKind.Progress, $"ended {name} (pid {process.Pid}), left behind by a platform that was killed");
+        var database = DatabaseSettings.From(_file);
+        CheckPorts(database);
+        var databaseReady = database is null ? Task.CompletedTask : StartDatabaseAsync(repository, database, cancel);
+        var sidecars = Task.WhenAll(_apps.Select(app => StartSidecarAsync(app, cancel)));
+        await databaseReady;
+        await sidecars;
+        foreach (var app in _apps)
+            await app.StartProgramAsync();
+        _ = SettleAsync();
+    }
+
+    /// <summary>Returns true when everything serves, false when something has failed several times in a row; it is tried on all the same.</summary>
+    public Task<bool> WaitSettledAsync(CancellationToken cancel) => _settled.Task.WaitAsync(cancel);
+
+    public StackStatus Status()
+    {
+        var apps = _apps.Select(a => a.Status()).ToList();
+        var runtime = ProcessTable.ResidentBytes(Environment.ProcessId);
+        var postgres = DatabaseStatus();
+        return new StackStatus
+        {
+            Running = true,
+            Healthy = apps.TrueForAll(a => a.State == UnitState.Healthy && a.SidecarHealthy) && postgres?.State is null or UnitState.Healthy,
+            Pid = Environment.ProcessId,
+            RunFile = _file.Path,
+            DataDirectory = _data.Path,
+            UptimeSeconds = Math.Round(_uptime.Elapsed.TotalSeconds, 1),
+            StartSeconds = _startSeconds,
+            ResidentBytes = runtime + apps.Sum(a => a.ResidentBytes) + (postgres?.ResidentBytes ?? 0),
+            RuntimeResidentBytes = runtime,
+            Apps = apps,
+            Postgres = postgres,
+            Components =
+            [
+                .. _apps.SelectMany(a => a.Components.Select(c => (Component: c, a.App.AppId)))
+                    .GroupBy(c => (c.Component.Name, c.Component.Type, c.Component.StandsFor))
+                    .OrderBy(g => g.Key.Name, StringComparer.Ordinal)
+                    .Select(g => new ComponentStatus(g.Key.Name, g.Key.Type, g.Key.StandsFor, [.. g.Select(c => c.AppId)])),
+            ],
+        };
+    }
+
+    /// <exception cref="CommandException">There is no such app.</exception>
+    public async Task StopAppAsync(string appId)
+    {
+        var app = Find(appId);
+        await app.StopProgramAsync(AppGrace);
+        await app.StopSidecarAsync(SidecarGrace);
+        Events.Add(EventKind.Progress, $"{appId} is stopped");
+    }
+
+    /// <exception cref="CommandException">There is no such app.</exception>
+    public async Task RestartAppAsync(string appId)
+    {
+        var app = Find(appId);
+        await app.StopProgramAsync(AppGrace);
+        await StartSidecarAsync(app, _stopping.Token);
+        await app.StartProgramAsync();
+        Events.Add(EventKind.Progress, $"{appId} is started");
+    }
+
+    /// <summary>Stops everything in order.</summary>
+    public async Task StopAsync()
+    {
+        await _stopping.CancelAsync();
+        if (_apps.Count > 0)
+            await _apps[0].StopProgramAsync(DoorGrace);
+        await Task.WhenAll(_apps.Select(a => a.StopProgramAsync(AppGrace)));
+        await Task.WhenAll(_apps.Select(a => a.StopSidecarAsync(SidecarGrace)));
+        await _host.DisposeAsync();
+        if (_database is not null)
+            await _database.StopAsync(DatabaseGrace);
+        _state.Delete();
+        _settled.TrySetResult(false);
+        Events.Close();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var app in _apps)
+            await app.DisposeAsync();
+        if (_database is not null)
+            await _database.DisposeAsync();
+        _stopping.Dispose();
+    }
+
+    private async Task StartDatabaseAsync(Repository repository, DatabaseSettings settings, CancellationToken cancel)
+    {
+        var binaries = await PostgresBinaries.LocateAsync(repository, Report, cancel);
+        _server = await PostgresServer.PrepareAsync(new PostgresOptions(_data.Path, settings.Port.Number, settings.User, settings.Password), binaries,
+            _state.ChildEnvironment, Report, cancel);
+        _database = new SupervisedUnit(_server, Backoff.Default, _time, Changed);
+        await _database.StartAsync();
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        failed.CancelAfter(TimeSpan.FromSeconds(60));
+        try
+        {
+            await _database.WaitHealthyAsync(failed.Token);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new CommandException($"PostgreSQL does not start: {_database.Snapshot.Note}\nIts log: {_server.LogFile}");
+        }
+    }
+
+    private void Report(string text) => Events.Add(EventKind.Progress, text);
+
+    private async Task StartSidecarAsync(AppUnit app, CancellationToken cancel)
+    {
+        await app.StartSidecarAsync(cancel);
+        _ = WatchSidecarAsync(app);
+    }
+
+    // An app can ask its sidecar to shut down (POST /v1.0/shutdown); as under `dapr run`, both end then.
+    private async Task WatchSidecarAsync(AppUnit app)
+    {
+        var why = "its sidecar was asked to shut down";
+        try
+        {
+            await app.SidecarEnded.WaitAsync(_stopping.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception e)
+        {
+            why = $"its sidecar failed: {e.Message}";
+        }
+
+        Events.Add(EventKind.Problem, $"{app.App.AppId} is stopped: {why}");
+        await StopAppAsync(app.App.AppId);
+    }
+
+    private void CheckPorts(DatabaseSettings? database)
+    {
+        var uses = _file.Ports().Select(p => (What: $"{p.App.AppId} ({p.Use})", p.Port)).ToList();
+        if (database is not null)
+            uses.Add(("PostgreSQL", database.Port));
+        var taken = PortOwners.Of([.. uses.Select(u => u.Port.Number).Distinct()]);
+        if (taken.Count == 0)
+            return;
+        throw new CommandException(string.Join('\n', taken.Select(owner =>
+        {
+            var (what, port) = uses.First(u => u.Port.Number == owner.Port);
+            var setting = port.Setting is { } s ? $"; the setting is {s.Field} in {Path.GetFileName(_file.Path)}:{s.Line}" : "";
+            return $"Port {owner.Port} of {what} is held by {owner}{setting}.";
+        }).Append("End it, set another port, or shift all of them with --port-offset N.")));
+    }
+
+    private async Task SettleAsync()
+    {
+        try
+        {
+            await Task.WhenAll(_apps.Select(a => a.WaitHealthyAsync(_stopping.Token)));
+            _startSeconds = Math.Round(_uptime.Elapsed.TotalSeconds, 2);
+            Events.Add(EventKind.Done, $"everything is healthy after {_startSeconds:F1} s");
+            _settled.TrySetResult(true);
+        }
+        catch (OperationCanceledException)
+        {
+            _settled.TrySetResult(false);
+        }
+    }
+
+    private void Changed(UnitSnapshot unit)
+    {
+        _state.Set(unit.Name, unit.Process);
+        switch (unit.State)
+        {
+            case UnitState.Healthy:
+                Events.Add(EventKind.Done, $"{unit.Name} is healthy ({unit.HealthySeconds:F1} s)");
+                break;
+            case UnitState.Waiting:
+                Events.Add(EventKind.Problem, $"{unit.Name} {unit.Note}; start number {unit.Restarts + 1} follows (log: {LogOf(unit.Name)})");
+                if (unit.Restarts >= FailuresUntilSettled)
+                    _settled.TrySetResult(false);
+                break;
+        }
+    }
+
+    private string LogOf(string name) =>
+        Path.GetRelativePath(_file.Folder, name == PostgresServer.ProgramName && _server is not null ? _server.LogFile : _data.LogOf(name));
+
+    private PostgresStatus? DatabaseStatus()
+    {
+        if (_server is null || _database is null)
+            return null;
+        var snapshot = _database.Snapshot;
+        return new PostgresStatus
+        {
+            State = snapshot.State,
+            Pid = snapshot.Pid,
+            Port = _server.Port,
+            Version = _server.Version.ToString(),
+            Restarts = snapshot.Restarts,
+            Note = snapshot.Note,
+            ResidentBytes = snapshot.Pid is { } pid ? ProcessTable.Tree(pid).Sum(ProcessTable.ResidentBytes) : 0,
+        };
+    }
+
+    private AppUnit Find(string appId) =>
+        _apps.Find(a => a.App.AppId == appId)
+        ?? throw new CommandException($"There is no app {appId}; there are {string.Join(", ", _apps.Select(a => a.App.AppId))}.");
+}
