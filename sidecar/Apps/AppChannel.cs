@@ -1,28 +1,38 @@
 using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Net.Sockets;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Http.Client;
+using DaprPlatform.Sidecar.Middleware;
+using DaprPlatform.Sidecar.Observability;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
 
 namespace DaprPlatform.Sidecar.Apps;
 
 /// <summary>
-/// The way from a sidecar to its app: HTTP or gRPC by --app-protocol, with the app's API token and at most --app-max-concurrency calls under way.
+/// The way from a sidecar to its app: HTTP or gRPC by --app-protocol, with the app's API token, the handlers of appHttpPipeline, and at most
+/// --app-max-concurrency calls under way.
 /// </summary>
 internal sealed partial class AppChannel : IAsyncDisposable
 {
     private readonly SidecarOptions _options;
     private readonly TimeProvider _time;
+    private readonly DaprMetrics _metrics;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim? _slots;
-    private readonly HttpMessageInvoker? _http;
+    private readonly UpstreamTransport? _http;
     private readonly GrpcChannel? _grpc;
+    private readonly CallInvoker? _calls;
 
-    public AppChannel(SidecarOptions options, TimeProvider time, ILoggerFactory loggers)
+    public AppChannel(SidecarOptions options, TimeProvider time, DaprMetrics metrics, ILoggerFactory loggers)
     {
         _options = options;
         _time = time;
+        _metrics = metrics;
         _logger = loggers.CreateLogger("dapr.runtime");
         _slots = options.AppMaxConcurrency > 0 ? new SemaphoreSlim(options.AppMaxConcurrency) : null;
         if (options.AppPort is not { } port)
@@ -30,24 +40,21 @@ internal sealed partial class AppChannel : IAsyncDisposable
 
         var tls = options.AppProtocol is AppProtocol.Https or AppProtocol.Grpcs;
         BaseAddress = new UriBuilder(tls ? "https" : "http", options.AppChannelAddress, port).Uri;
-        var handler = new SocketsHttpHandler
+        switch (options.AppProtocol)
         {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            EnableMultipleHttp2Connections = true,
-            MaxConnectionsPerServer = int.MaxValue,
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
-            ActivityHeadersPropagator = null,
-            ConnectTimeout = TimeSpan.FromSeconds(10),
-        };
-        if (tls)
-            handler.SslOptions.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
-        if (IsGrpc)
-            _grpc = GrpcChannel.ForAddress(BaseAddress, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = null, MaxSendMessageSize = null });
-        else
-            _http = new HttpMessageInvoker(handler);
+            case AppProtocol.Grpc or AppProtocol.Grpcs:
+                GrpcHandler = new AppGrpcHandler(Http2Transport.CreateHandler(tls), options.AppApiToken, _slots, metrics, time);
+                _grpc = GrpcChannel.ForAddress(BaseAddress, new GrpcChannelOptions { HttpHandler = GrpcHandler, MaxReceiveMessageSize = null, MaxSendMessageSize = null });
+                _calls = _grpc.CreateCallInvoker();
+                break;
+            case AppProtocol.H2c:
+                _http = new Http2Transport(BaseAddress, Http2Transport.CreateHandler(tls));
+                break;
+            default:
+                var security = tls ? new SslClientAuthenticationOptions { TargetHost = options.AppChannelAddress, RemoteCertificateValidationCallback = static (_, _, _, _) => true } : null;
+                _http = new Http1Transport(options.AppChannelAddress, port, security, options.ReadBufferSize);
+                break;
+        }
     }
 
     /// <summary>The sidecar has an app (--app-port).</summary>
@@ -58,44 +65,98 @@ internal sealed partial class AppChannel : IAsyncDisposable
     /// <summary>Null without an app.</summary>
     public Uri? BaseAddress { get; }
 
+    /// <summary>False while app health checks say that the app cannot serve; nothing is sent to it then.</summary>
+    public bool IsHealthy { get; set; } = true;
+
+    /// <summary>Handlers of appHttpPipeline.</summary>
+    public HttpPipeline Pipeline { get; set; } = HttpPipeline.Empty;
+
     /// <summary>Calls to a gRPC app. Throws without one.</summary>
-    public CallInvoker Grpc => (_grpc ?? throw new InvalidOperationException("the app does not speak gRPC")).CreateCallInvoker();
+    public CallInvoker Grpc => _calls ?? throw new InvalidOperationException("the app does not speak gRPC");
+
+    /// <summary>HTTP/2 to a gRPC app, for calls that are passed on as they are; null for other apps.</summary>
+    public HttpMessageHandler? GrpcHandler { get; }
 
     /// <summary>
-    /// Sends a request to an HTTP app; a relative URI is below the app's address. Waits for a free slot of --app-max-concurrency first; the slot is held until
-    /// the answer is disposed of.
+    /// Sends a request to an HTTP app and reads the whole answer; a relative URI is below the app's address. Waits for a free slot of --app-max-concurrency first.
     /// </summary>
+    /// <exception cref="HttpRequestException">The app does not answer.</exception>
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var headers = new List<KeyValuePair<string, StringValues>>();
+        Collect(request.Headers.NonValidated);
+        var body = RequestBody.Empty;
+        if (request.Content is { } content)
+        {
+            body = RequestBody.Of(await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false));
+            Collect(content.Headers.NonValidated);
+        }
+
+        var uri = request.RequestUri ?? new Uri("/", UriKind.Relative);
+        var target = uri.IsAbsoluteUri ? uri.PathAndQuery : uri.OriginalString;
+        if (target is not ['/', ..])
+            target = "/" + target;
+        try
+        {
+            await using var answer = await CallAsync(new UpstreamRequest(request.Method.Method, target, headers, body), cancellationToken).ConfigureAwait(false);
+            var bytes = await answer.ReadAllAsync(long.MaxValue, cancellationToken).ConfigureAwait(false);
+            var response = new HttpResponseMessage((HttpStatusCode)answer.Status) { Content = new ByteArrayContent(bytes), RequestMessage = request };
+            foreach (var (name, value) in answer.Headers)
+            {
+                if (!response.Headers.TryAddWithoutValidation(name, value))
+                    response.Content.Headers.TryAddWithoutValidation(name, value);
+            }
+
+            return response;
+        }
+        catch (Exception e) when (e is UpstreamException or IOException or SocketException)
+        {
+            throw new HttpRequestException(e.Message, e);
+        }
+
+        void Collect(HttpHeadersNonValidated from)
+        {
+            foreach (var (name, values) in from)
+            {
+                if (!HopByHop.Contains(name) && !name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) && !name.Equals("Host", StringComparison.OrdinalIgnoreCase))
+                    headers.Add(KeyValuePair.Create(name, values.Count == 1 ? new StringValues(values.ToString()) : new StringValues([.. values])));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Sends a request to an HTTP app; both bodies may be under way when the answer begins. The slot of --app-max-concurrency is held until the answer is disposed of.
+    /// </summary>
+    /// <exception cref="UpstreamException">The app does not answer.</exception>
+    public async ValueTask<UpstreamResponse> CallAsync(UpstreamRequest request, CancellationToken cancellationToken)
     {
         if (_http is null)
             throw new InvalidOperationException("the app does not speak HTTP");
-        if (request.RequestUri is { IsAbsoluteUri: false } relative)
-            request.RequestUri = new Uri(BaseAddress!, relative);
-        if (_options.AppProtocol == AppProtocol.H2c)
+        if (!Pipeline.IsEmpty)
         {
-            request.Version = HttpVersion.Version20;
-            request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
+            var passing = new AppMiddlewareRequest(request);
+            if (await Pipeline.RunAsync(passing, cancellationToken).ConfigureAwait(false) is { } refusal)
+                return new RefusedResponse(refusal);
+            request = passing.Request;
         }
 
         if (_options.AppApiToken is { } token)
         {
-            request.Headers.Remove("dapr-api-token");
-            request.Headers.TryAddWithoutValidation("dapr-api-token", token);
+            request.Headers.RemoveAll(static h => h.Key.Equals("dapr-api-token", StringComparison.OrdinalIgnoreCase));
+            request.Headers.Add(KeyValuePair.Create("dapr-api-token", new StringValues(token)));
         }
 
-        if (_slots is null)
-            return await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
-
-        await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_slots is not null)
+            await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var start = _time.GetTimestamp();
         try
         {
             var response = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
-            response.Content = new SlotContent(response.Content, _slots);
-            return response;
+            return new AppResponse(this, request, response, start);
         }
         catch
         {
-            _slots.Release();
+            _slots?.Release();
             throw;
         }
     }
@@ -105,13 +166,14 @@ internal sealed partial class AppChannel : IAsyncDisposable
     {
         if (_options.AppPort is not { } port)
             return;
-        LogWaiting(port);
+        LogWaiting(_options.AppProtocol.ToString().ToLowerInvariant(), port);
         for (var attempt = 0; ; attempt++)
         {
             try
             {
                 using var client = new TcpClient();
                 await client.ConnectAsync(_options.AppChannelAddress, port, cancellationToken).ConfigureAwait(false);
+                LogFound(port);
                 return;
             }
             catch (SocketException)
@@ -121,50 +183,65 @@ internal sealed partial class AppChannel : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        _http?.Dispose();
+        if (_http is not null)
+            await _http.DisposeAsync().ConfigureAwait(false);
         _grpc?.Dispose();
-        _slots?.Dispose();
-        return ValueTask.CompletedTask;
+        GrpcHandler?.Dispose();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "application protocol: http. waiting on port {Port}.  This will block until the app is listening on that port.")]
-    private partial void LogWaiting(int port);
+    [LoggerMessage(Level = LogLevel.Information, Message = "application protocol: {Protocol}. waiting on port {Port}.  This will block until the app is listening on that port.")]
+    private partial void LogWaiting(string protocol, int port);
 
-    // Gives the slot back when the answer's body has been read or given up.
-    private sealed class SlotContent : HttpContent
+    [LoggerMessage(Level = LogLevel.Information, Message = "application discovered on port {Port}")]
+    private partial void LogFound(int port);
+
+    private sealed class AppResponse : UpstreamResponse
     {
-        private readonly HttpContent _inner;
-        private SemaphoreSlim? _slots;
+        private readonly AppChannel _owner;
+        private readonly UpstreamResponse _inner;
+        private long _received;
+        private bool _disposed;
 
-        public SlotContent(HttpContent inner, SemaphoreSlim slots)
+        public AppResponse(AppChannel owner, UpstreamRequest request, UpstreamResponse inner, long start)
         {
+            _owner = owner;
             _inner = inner;
-            _slots = slots;
-            foreach (var (name, values) in inner.Headers)
-                Headers.TryAddWithoutValidation(name, values);
+            if (!owner._metrics.Registry.Enabled)
+                return;
+            var query = request.Target.IndexOf('?', StringComparison.Ordinal);
+            owner._metrics.Http.Called(request.Method, query < 0 ? request.Target : request.Target[..query], inner.Status,
+                owner._time.GetElapsedTime(start).TotalMilliseconds, request.Body.Length ?? (request.Body as StreamedBody)?.Received ?? 0);
         }
 
-        protected override Task<Stream> CreateContentReadStreamAsync() => _inner.ReadAsStreamAsync();
+        public override int Status => _inner.Status;
 
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => _inner.CopyToAsync(stream, context);
+        public override IReadOnlyList<KeyValuePair<string, string>> Headers => _inner.Headers;
 
-        protected override bool TryComputeLength(out long length)
+        public override long? ContentLength => _inner.ContentLength;
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
         {
-            length = _inner.Headers.ContentLength ?? 0;
-            return _inner.Headers.ContentLength is not null;
+            var read = await _inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+            _received += read;
+            return read;
         }
 
-        protected override void Dispose(bool disposing)
+        public override async ValueTask DisposeAsync()
         {
-            if (disposing)
+            if (_disposed)
+                return;
+            _disposed = true;
+            try
             {
-                _inner.Dispose();
-                Interlocked.Exchange(ref _slots, null)?.Release();
+                await _inner.DisposeAsync().ConfigureAwait(false);
             }
-
-            base.Dispose(disposing);
+            finally
+            {
+                _owner._slots?.Release();
+                _owner._metrics.Http.Received(_received);
+            }
         }
     }
 }

@@ -2,6 +2,8 @@ using System.Text.Json.Nodes;
 using DaprPlatform.Sidecar.Apps;
 using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Http;
+using DaprPlatform.Sidecar.Middleware;
+using DaprPlatform.Sidecar.Observability;
 using DaprPlatform.Sidecar.Resiliency;
 using DaprPlatform.Sidecar.Resources;
 using Grpc.AspNetCore.Server;
@@ -22,7 +24,9 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         Options = options;
         Loggers = loggers;
         Components = new ComponentCatalog(options, engine, loggers, engine.Time);
-        App = new AppChannel(options, engine.Time, loggers);
+        Metrics = new DaprMetrics(options with { EnableMetrics = false }, []);
+        App = new AppChannel(options with { AppPort = null }, engine.Time, Metrics, loggers);
+        ApiLog = new ApiLog(options, [], engine.Time, loggers);
     }
 
     /// <summary>The version this runtime answers as.</summary>
@@ -44,7 +48,17 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 
     public ComponentCatalog Components { get; }
 
-    public AppChannel App { get; }
+    /// <summary>The way to the app; without one until <see cref="LoadAsync"/>.</summary>
+    public AppChannel App { get; private set; }
+
+    public DaprMetrics Metrics { get; private set; }
+
+    public Tracer Tracing { get; private set; } = Tracer.Off;
+
+    public ApiLog ApiLog { get; private set; }
+
+    /// <summary>Handlers of Configuration's httpPipeline.</summary>
+    public HttpPipeline HttpPipeline { get; private set; } = HttpPipeline.Empty;
 
     public ResiliencyProvider Resiliency { get; private set; } = ResiliencyProvider.None;
 
@@ -73,8 +87,15 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         var loader = new ResourceLoader(Loggers.CreateLogger<ResourceLoader>());
         Configuration = ConfigurationSpec.Load(loader, Options.ConfigPaths);
         Resources = loader.Load(Options.ResourcesPaths, Options.AppId, Options.Variable("NAMESPACE"));
+        Router.Access = ApiAccess.Create(Configuration.Spec);
+        ApiLog = new ApiLog(Options, Configuration.Spec, Time, Loggers);
+        Metrics = new DaprMetrics(Options, Configuration.Spec);
+        Tracing = Tracer.Create(Options, Configuration.Spec, Time, Loggers);
+        App = new AppChannel(Options, Time, Metrics, Loggers);
         Resiliency = ResiliencyProvider.Create(Resources, this);
         await Components.LoadAsync(Resources, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
+        HttpPipeline = HttpPipeline.Create(Configuration.Spec, "httpPipeline", Components);
+        App.Pipeline = HttpPipeline.Create(Configuration.Spec, "appHttpPipeline", Components);
         _blocks.AddRange(BuildingBlocks.Create(this));
         foreach (var block in _blocks)
             block.MapHttp(Router);
@@ -107,6 +128,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 
         await Components.DisposeAsync().ConfigureAwait(false);
         await App.DisposeAsync().ConfigureAwait(false);
+        await Tracing.DisposeAsync().ConfigureAwait(false);
     }
 }
 

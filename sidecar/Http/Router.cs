@@ -14,6 +14,9 @@ internal sealed class Router
 {
     private readonly Node _root = new();
 
+    /// <summary>Which routes are served at all; set before routes are added.</summary>
+    public ApiAccess Access { get; set; } = ApiAccess.Everything;
+
     /// <summary>Adds a route.</summary>
     /// <param name="group">Endpoint group of Configuration's <c>spec.api</c>, such as <c>state</c>.</param>
     /// <param name="version">As in the path, such as <c>v1.0</c>.</param>
@@ -21,6 +24,8 @@ internal sealed class Router
     /// <param name="pattern">Path below the version, such as <c>state/{store}/{key}</c>.</param>
     public void Map(string group, string version, string methods, string pattern, ApiHandler handler)
     {
+        if (!Access.AllowsHttp(group, version))
+            return;
         var node = _root;
         var names = new List<string>();
         foreach (var segment in $"{version}/{pattern}".Split('/', StringSplitOptions.RemoveEmptyEntries))
