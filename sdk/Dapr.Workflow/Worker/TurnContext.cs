@@ -201,7 +201,9 @@ internal sealed partial class TurnContext(
             var data = Serialize(input);
             if (!Claim(ActionKind.Activity, name, out var id, out var repeats))
                 return Never<T>();
-            executionId = DeterministicGuid.Create(_space, string.Create(CultureInfo.InvariantCulture, $"{instanceId}|activity|{id}|{name}")).ToString("N");
+            executionId = repeats ? history.Find(id)!.TaskScheduled.TaskExecutionId : string.Empty;
+            if (executionId.Length == 0)
+                executionId = DeterministicGuid.Create(_space, string.Create(CultureInfo.InvariantCulture, $"{instanceId}|activity|{id}|{name}")).ToString("N");
             if (!repeats)
             {
                 var action = new P.WorkflowAction
