@@ -100,11 +100,11 @@ public class ClientTests
         await using var sidecar = await StandInSidecar.StartAsync();
         using var client = Client(sidecar);
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => client.WaitForWorkflowStartAsync("x"));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => client.WaitForWorkflowStartAsync("x", cancellation: TestContext.Current.CancellationToken));
         sidecar.Hub.OnGet = (_, _) => throw new RpcException(new Status(StatusCode.Unknown, "no such instance exists"));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => client.WaitForWorkflowCompletionAsync("x"));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => client.WaitForWorkflowCompletionAsync("x", cancellation: TestContext.Current.CancellationToken));
         sidecar.Hub.OnGet = (_, _) => throw new RpcException(new Status(StatusCode.Internal, "store"));
-        await Assert.ThrowsAsync<RpcException>(() => client.WaitForWorkflowCompletionAsync("x"));
+        await Assert.ThrowsAsync<RpcException>(() => client.WaitForWorkflowCompletionAsync("x", cancellation: TestContext.Current.CancellationToken));
     }
 
     [Fact]
