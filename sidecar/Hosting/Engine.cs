@@ -1,3 +1,4 @@
+using DaprPlatform.Sidecar.StandIns;
 using DaprPlatform.Sidecar.Storage;
 
 namespace DaprPlatform.Sidecar.Hosting;
@@ -14,6 +15,9 @@ public sealed record EngineOptions
     /// </summary>
     public bool SharesStandIns { get; init; }
 
+    /// <summary>Program and arguments that the stand-in process is started with; null: this very program. It gets <c>stand-in --directory DIR</c> appended.</summary>
+    public IReadOnlyList<string>? StandInCommand { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The folder that all sidecars of one user on one machine have in common.</summary>
@@ -26,12 +30,14 @@ public sealed record EngineOptions
 public sealed class Engine : IAsyncDisposable
 {
     private readonly Lazy<DurableStore> _store;
+    private readonly Lazy<IStandIns> _standIns;
 
     private Engine(EngineOptions options)
     {
         Options = options;
         DataDirectory = options.DataDirectory ?? EngineOptions.MachineDirectory;
         _store = new Lazy<DurableStore>(() => DurableStore.Open(Path.Combine(DataDirectory, "engine.db")));
+        _standIns = new Lazy<IStandIns>(() => options.SharesStandIns ? new SharedStandIns(options) : new LocalStandIns(this));
     }
 
     public EngineOptions Options { get; }
@@ -42,6 +48,9 @@ public sealed class Engine : IAsyncDisposable
 
     /// <summary>Opened at the first use: a sidecar with nothing durable of the engine's own opens no database.</summary>
     internal DurableStore Store => _store.Value;
+
+    /// <summary>What stands in for the servers that components name.</summary>
+    internal IStandIns StandIns => _standIns.Value;
 
     /// <summary>Opens an engine on its folder.</summary>
     /// <exception cref="IOException">The folder cannot be made.</exception>
@@ -55,6 +64,8 @@ public sealed class Engine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_standIns.IsValueCreated)
+            await _standIns.Value.DisposeAsync().ConfigureAwait(false);
         if (_store.IsValueCreated)
             await _store.Value.DisposeAsync().ConfigureAwait(false);
     }
