@@ -1,9 +1,7 @@
 using DaprPlatform.Daprd;
 using DaprPlatform.Sidecar.Hosting;
-using DaprPlatform.Sidecar.StandIns;
-
-if (args is ["stand-in", .. var standIn])
-    return await StandInProcess.RunAsync(standIn).ConfigureAwait(false);
+using DaprPlatform.Sidecar.Observability;
+using Microsoft.Extensions.Logging;
 
 Flags flags;
 try

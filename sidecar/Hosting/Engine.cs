@@ -1,4 +1,4 @@
-using DaprPlatform.Sidecar.StandIns;
+using System.Collections.Concurrent;
 using DaprPlatform.Sidecar.Storage;
 
 namespace DaprPlatform.Sidecar.Hosting;
@@ -15,9 +15,6 @@ public sealed record EngineOptions
     /// </summary>
     public bool SharesStandIns { get; init; }
 
-    /// <summary>Program and arguments that the stand-in process is started with; null: this very program. It gets <c>stand-in --directory DIR</c> appended.</summary>
-    public IReadOnlyList<string>? StandInCommand { get; init; }
-
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The folder that all sidecars of one user on one machine have in common.</summary>
@@ -30,14 +27,13 @@ public sealed record EngineOptions
 public sealed class Engine : IAsyncDisposable
 {
     private readonly Lazy<DurableStore> _store;
-    private readonly Lazy<IStandIns> _standIns;
+    private readonly ConcurrentDictionary<string, Lazy<object>> _shared = new(StringComparer.Ordinal);
 
     private Engine(EngineOptions options)
     {
         Options = options;
         DataDirectory = options.DataDirectory ?? EngineOptions.MachineDirectory;
-        _store = new Lazy<DurableStore>(() => DurableStore.Open(Path.Combine(DataDirectory, "engine.db")));
-        _standIns = new Lazy<IStandIns>(() => options.SharesStandIns ? new SharedStandIns(options) : new LocalStandIns(this));
+        _store = new Lazy<DurableStore>(() => DurableStore.Open(Path.Combine(DataDirectory, "engine.db"), new DurableStoreOptions { Exclusive = !options.SharesStandIns }));
     }
 
     public EngineOptions Options { get; }
@@ -49,8 +45,8 @@ public sealed class Engine : IAsyncDisposable
     /// <summary>Opened at the first use: a sidecar with nothing durable of the engine's own opens no database.</summary>
     internal DurableStore Store => _store.Value;
 
-    /// <summary>What stands in for the servers that components name.</summary>
-    internal IStandIns StandIns => _standIns.Value;
+    /// <summary>What all sidecars of this engine have in common under a name, made at the first use; disposed of with the engine, before the store.</summary>
+    internal T Shared<T>(string name, Func<Engine, T> create) where T : class => (T)_shared.GetOrAdd(name, _ => new Lazy<object>(() => create(this))).Value;
 
     /// <summary>Opens an engine on its folder.</summary>
     /// <exception cref="IOException">The folder cannot be made.</exception>
@@ -64,8 +60,14 @@ public sealed class Engine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_standIns.IsValueCreated)
-            await _standIns.Value.DisposeAsync().ConfigureAwait(false);
+        foreach (var shared in _shared.Values.Where(s => s.IsValueCreated).Select(s => s.Value))
+        {
+            if (shared is IAsyncDisposable asynchronous)
+                await asynchronous.DisposeAsync().ConfigureAwait(false);
+            else
+                (shared as IDisposable)?.Dispose();
+        }
+
         if (_store.IsValueCreated)
             await _store.Value.DisposeAsync().ConfigureAwait(false);
     }

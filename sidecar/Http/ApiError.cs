@@ -37,6 +37,9 @@ internal sealed class ApiException : Exception
     /// <summary>The message over gRPC where it is not that of HTTP; null is the same.</summary>
     public string? GrpcMessage { get; init; }
 
+    /// <summary>The details over gRPC where they are not those of HTTP; null are the same.</summary>
+    public IReadOnlyList<IMessage>? GrpcDetails { get; init; }
+
     public static ApiException BadRequest(string errorCode, string message) => new(400, StatusCode.InvalidArgument, errorCode, message);
 
     public static ApiException Internal(string errorCode, string message) => new(500, StatusCode.Internal, errorCode, message);
@@ -71,19 +74,36 @@ internal sealed class ApiException : Exception
     {
         var message = GrpcMessage ?? Message;
         var trailers = new Metadata();
-        if (Details.Count > 0)
+        var details = GrpcDetails ?? Details;
+        if (details.Count > 0)
         {
             var status = new Google.Rpc.Status { Code = (int)GrpcCode, Message = message };
-            status.Details.AddRange(Details.Select(d => Any.Pack(d)));
+            status.Details.AddRange(details.Select(d => Any.Pack(d)));
             trailers.Add("grpc-status-details-bin", status.ToByteArray());
         }
 
         return new RpcException(new Grpc.Core.Status(GrpcCode, message), trailers);
     }
 
+    // ErrorInfo and ResourceInfo always show all their fields, as recorded.
     private static JsonNode DetailJson(IMessage detail)
     {
-        var json = new JsonObject { ["@type"] = "type.googleapis.com/" + detail.Descriptor.FullName };
+        switch (detail)
+        {
+            case ErrorInfo info:
+                var metadata = new JsonObject();
+                foreach (var (key, value) in info.Metadata)
+                    metadata[key] = value;
+                return new JsonObject { ["@type"] = TypeUrl(info), ["domain"] = info.Domain, ["metadata"] = info.Metadata.Count > 0 ? metadata : null, ["reason"] = info.Reason };
+            case ResourceInfo resource:
+                return new JsonObject
+                {
+                    ["@type"] = TypeUrl(resource), ["description"] = resource.Description, ["owner"] = resource.Owner,
+                    ["resource_name"] = resource.ResourceName, ["resource_type"] = resource.ResourceType,
+                };
+        }
+
+        var json = new JsonObject { ["@type"] = TypeUrl(detail) };
         foreach (var field in detail.Descriptor.Fields.InFieldNumberOrder())
         {
             var value = field.Accessor.GetValue(detail);
@@ -105,6 +125,8 @@ internal sealed class ApiException : Exception
         }
 
         return json;
+
+        static string TypeUrl(IMessage message) => "type.googleapis.com/" + message.Descriptor.FullName;
 
         static JsonNode Untyped(IMessage message)
         {
