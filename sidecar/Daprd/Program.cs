@@ -1,7 +1,9 @@
 using DaprPlatform.Daprd;
 using DaprPlatform.Sidecar.Hosting;
-using DaprPlatform.Sidecar.Observability;
-using Microsoft.Extensions.Logging;
+using DaprPlatform.Sidecar.StandIns;
+
+if (args is ["stand-in", .. var standIn])
+    return await StandInProcess.RunAsync(standIn).ConfigureAwait(false);
 
 Flags flags;
 try

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using DaprPlatform.Sidecar.StandIns;
 using DaprPlatform.Sidecar.Storage;
 
 namespace DaprPlatform.Sidecar.Hosting;
@@ -15,6 +16,9 @@ public sealed record EngineOptions
     /// </summary>
     public bool SharesStandIns { get; init; }
 
+    /// <summary>Program and arguments that the stand-in process is started with; null: this very program. It gets <c>stand-in --directory DIR</c> appended.</summary>
+    public IReadOnlyList<string>? StandInCommand { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The folder that all sidecars of one user on one machine have in common.</summary>
@@ -27,12 +31,14 @@ public sealed record EngineOptions
 public sealed class Engine : IAsyncDisposable
 {
     private readonly Lazy<DurableStore> _store;
+    private readonly Lazy<IStandIns> _standIns;
     private readonly ConcurrentDictionary<string, Lazy<object>> _shared = new(StringComparer.Ordinal);
 
     private Engine(EngineOptions options)
     {
         Options = options;
         DataDirectory = options.DataDirectory ?? EngineOptions.MachineDirectory;
+        _standIns = new Lazy<IStandIns>(() => options.SharesStandIns ? new SharedStandIns(options) : new LocalStandIns(this));
         _store = new Lazy<DurableStore>(() => DurableStore.Open(Path.Combine(DataDirectory, "engine.db"), new DurableStoreOptions { Exclusive = !options.SharesStandIns }));
     }
 
@@ -44,6 +50,9 @@ public sealed class Engine : IAsyncDisposable
 
     /// <summary>Opened at the first use: a sidecar with nothing durable of the engine's own opens no database.</summary>
     internal DurableStore Store => _store.Value;
+
+    /// <summary>What stands in for the servers that components name.</summary>
+    internal IStandIns StandIns => _standIns.Value;
 
     /// <summary>What all sidecars of this engine have in common under a name, made at the first use; disposed of with the engine, before the store.</summary>
     internal T Shared<T>(string name, Func<Engine, T> create) where T : class => (T)_shared.GetOrAdd(name, _ => new Lazy<object>(() => create(this))).Value;
@@ -60,6 +69,8 @@ public sealed class Engine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_standIns.IsValueCreated)
+            await _standIns.Value.DisposeAsync().ConfigureAwait(false);
         foreach (var shared in _shared.Values.Where(s => s.IsValueCreated).Select(s => s.Value))
         {
             if (shared is IAsyncDisposable asynchronous)

@@ -1,0 +1,22 @@
+using DaprPlatform.Sidecar.StandIns.Log;
+using Grpc.AspNetCore.Server;
+
+namespace DaprPlatform.Sidecar.StandIns;
+
+/// <summary>Every kind of server this machine can stand in for. The stand-in process serves all of <see cref="All"/>.</summary>
+internal static class StandInKinds
+{
+    /// <summary>Kafka: topics with partitions and consumer groups.</summary>
+    public static readonly StandInKind<IMessageLog> MessageLog = new("log",
+        place => ValueTask.FromResult<IMessageLog>(new MessageLog(place.Directory, place.Engine.Time)),
+        (servers, options) => GrpcMethodTable.Create(new MessageLogService(servers), options),
+        (invoker, address) => new RemoteMessageLog(invoker, address));
+
+    /// <summary>Redis streams.</summary>
+    public static readonly StandInKind<IStreamLog> Streams = new("streams",
+        place => ValueTask.FromResult<IStreamLog>(new StreamLog(place.Directory, place.Engine.Time)),
+        (servers, options) => GrpcMethodTable.Create(new StreamLogService(servers), options),
+        (invoker, address) => new RemoteStreamLog(invoker, address));
+
+    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams];
+}
