@@ -79,8 +79,6 @@ public sealed class Engine : IAsyncDisposable
                 (shared as IDisposable)?.Dispose();
         }
 
-        if (_standIns.IsValueCreated)
-            await _standIns.Value.DisposeAsync().ConfigureAwait(false);
         if (_store.IsValueCreated)
             await _store.Value.DisposeAsync().ConfigureAwait(false);
     }
