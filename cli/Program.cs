@@ -14,7 +14,7 @@ try
         DoctorCommand.Create(),
         TestCommand.Create(),
     };
-    foreach (var command in ControlCommands.Create())
+    foreach (var command in ControlCommands.Create().Concat(RetailCommands.Create()))
         root.Subcommands.Add(command);
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
 }

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.Retail;
+using DaprPlatform.Cli.RunFiles;
+using DaprPlatform.Cli.Supervision;
+using Npgsql;
+
+namespace DaprPlatform.Cli.Commands;
+
+/// <summary>A stack that runs, seen from outside: its gateway, its operator account, its databases.</summary>
+internal sealed class RunningStack
+{
+    private const string Gateway = "gateway";
+    private readonly RunFile _file;
+
+    private RunningStack(RunFile file, StackStatus status)
+    {
+        _file = file;
+        Status = status;
+    }
+
+    public StackStatus Status { get; }
+
+    public string GatewayUrl => Status.Apps.FirstOrDefault(a => a.App == Gateway)?.Url?.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)
+        ?? throw new CommandException($"The running stack has no app {Gateway}.");
+
+    /// <exception cref="CommandException">Nothing runs there.</exception>
+    public static async Task<RunningStack> FindAsync(StackOptions options, ParseResult parsed, CancellationToken cancel)
+    {
+        var repository = Repository.Find();
+        var data = options.Data(parsed, repository);
+        using var client = new ControlClient(data.Socket);
+        var status = await client.StatusAsync(cancel) ?? throw new CommandException($"Nothing runs on {data.Path}: start it with ./platform up");
+        return new RunningStack(RunFileReader.Read(status.RunFile ?? options.RunFile(parsed, repository)), status);
+    }
+
+    /// <summary>The administrator of the development seed.</summary>
+    /// <exception cref="CommandException">The run file names none.</exception>
+    public Customer Operator(GatewayClient gateway)
+    {
+        foreach (var app in _file.Apps)
+        {
+            if (app.Environment.TryGetValue("SEED_ADMIN_EMAIL", out var email) && app.Environment.TryGetValue("SEED_ADMIN_PASSWORD", out var password))
+                return new Customer(gateway, email, password);
+        }
+
+        throw new CommandException("The run file names no operator account (SEED_ADMIN_EMAIL, SEED_ADMIN_PASSWORD).");
+    }
+
+    /// <exception cref="CommandException">The stack has no database of its own.</exception>
+    public Invariants Invariants()
+    {
+        var settings = DatabaseSettings.From(_file) ?? throw new CommandException("The stack has no PostgreSQL of its own: the invariants cannot be looked up.");
+        var port = Status.Postgres?.Port ?? throw new CommandException("PostgreSQL does not run.");
+        return new Invariants(service => new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = port,
+            Username = settings.User,
+            Password = settings.Password,
+            Database = _file.Apps.FirstOrDefault(a => a.AppId == service)?.Environment.GetValueOrDefault("POSTGRES_DB") ?? service,
+            Pooling = false,
+            Timeout = 10,
+        }.ConnectionString);
+    }
+}

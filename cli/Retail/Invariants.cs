@@ -1,0 +1,124 @@
+using Npgsql;
+
+namespace DaprPlatform.Cli.Retail;
+
+/// <summary>A rule that no fault may break, and what was found.</summary>
+internal sealed record InvariantResult(string Name, bool Holds, string Detail);
+
+/// <summary>Units of a product: on the shelf, set aside for orders under way, and sold.</summary>
+internal sealed record StockLevel(long Available, long Reserved, long Sold)
+{
+    public long Total => Available + Reserved + Sold;
+}
+
+/// <summary>Looks past the services into their databases, read-only, and compares what they say of the same orders.</summary>
+internal sealed class Invariants(Func<string, string> connectionTo)
+{
+    private static readonly string[] Confirmed = ["CONFIRMED", "PROCESSING", "SHIPPED", "DELIVERED"];
+
+    private sealed record Order(string Id, string Status, long Total);
+
+    private sealed record Payment(string OrderId, string Status, long Amount, long Refunded);
+
+    public async Task<IReadOnlyDictionary<string, StockLevel>> StockAsync(CancellationToken cancel)
+    {
+        var levels = new Dictionary<string, StockLevel>(StringComparer.Ordinal);
+        await foreach (var row in RowsAsync("inventory", "SELECT sku, available, reserved, sold FROM products", cancel))
+            levels[row.GetString(0)] = new StockLevel(row.GetInt64(1), row.GetInt64(2), row.GetInt64(3));
+        return levels;
+    }
+
+    /// <summary>Checks every rule on what is there now.</summary>
+    /// <param name="start">The stock at the start.</param>
+    /// <param name="cancel">Ends the reading.</param>
+    public async Task<IReadOnlyList<InvariantResult>> CheckAsync(IReadOnlyDictionary<string, StockLevel> start, CancellationToken cancel)
+    {
+        var now = await StockAsync(cancel);
+        var orders = new Dictionary<string, Order>();
+        await foreach (var row in RowsAsync("orders", OrdersSql, cancel))
+            orders[row.GetString(0)] = new Order(row.GetString(0), row.GetString(1).ToUpperInvariant(), row.GetInt64(2));
+        var sold = new Dictionary<string, long>(StringComparer.Ordinal);
+        await foreach (var row in RowsAsync("orders", SoldSql, cancel))
+            sold[row.GetString(0)] = row.GetInt64(1);
+        var payments = new List<Payment>();
+        await foreach (var row in RowsAsync("payments", PaymentsSql, cancel))
+            payments.Add(new Payment(row.GetString(0), row.GetString(1).ToUpperInvariant(), row.GetInt64(2), row.GetInt64(3)));
+        var reservations = 0L;
+        await foreach (var row in RowsAsync("inventory", "SELECT count(*) FROM reservations WHERE state IN ('Reserved', 'Held')", cancel))
+            reservations = row.GetInt64(0);
+        return
+        [
+            StockIsKept(start, now),
+            SoldIsConfirmed(now, sold),
+            EveryConfirmedOrderIsPaidOnce(orders, payments),
+            NobodyPaysForNothing(orders, payments),
+            NothingIsReserved(now, reservations),
+            EveryOrderIsDecided(orders),
+        ];
+    }
+
+    private static InvariantResult StockIsKept(IReadOnlyDictionary<string, StockLevel> start, IReadOnlyDictionary<string, StockLevel> now)
+    {
+        var wrong = start.Where(s => now.GetValueOrDefault(s.Key)?.Total != s.Value.Total).Select(s => $"{s.Key}: {s.Value} became {now.GetValueOrDefault(s.Key)}").ToList();
+        return Result("stock at the start = stock now + sold", wrong, $"{start.Values.Sum(s => s.Total)} units of {start.Count} products");
+    }
+
+    private static InvariantResult SoldIsConfirmed(IReadOnlyDictionary<string, StockLevel> now, Dictionary<string, long> sold)
+    {
+        var wrong = now.Where(n => n.Value.Sold != sold.GetValueOrDefault(n.Key)).Select(n => $"{n.Key}: sold {n.Value.Sold}, in confirmed orders {sold.GetValueOrDefault(n.Key)}").ToList();
+        return Result("sold = units in confirmed orders", wrong, $"{sold.Values.Sum()} units");
+    }
+
+    private static InvariantResult EveryConfirmedOrderIsPaidOnce(Dictionary<string, Order> orders, List<Payment> payments)
+    {
+        var captured = payments.Where(p => p.Status == "COMPLETED").ToLookup(p => p.OrderId);
+        var confirmed = orders.Values.Where(o => Confirmed.Contains(o.Status)).ToList();
+        var wrong = confirmed.Where(o => captured[o.Id].Count() != 1 || captured[o.Id].Single().Amount != o.Total)
+            .Select(o => $"{o.Id} of {o.Total}: paid {string.Join(" + ", captured[o.Id].Select(p => p.Amount).DefaultIfEmpty(0))}").ToList();
+        return Result("every confirmed order has exactly one captured payment of its amount", wrong, $"{confirmed.Count} orders, {confirmed.Sum(o => o.Total)} minor units");
+    }
+
+    private static InvariantResult NobodyPaysForNothing(Dictionary<string, Order> orders, List<Payment> payments)
+    {
+        var wrong = payments.Where(p => p.Status == "COMPLETED" && p.Refunded < p.Amount && !(orders.TryGetValue(p.OrderId, out var order) && Confirmed.Contains(order.Status)))
+            .Select(p => $"{p.OrderId} ({orders.GetValueOrDefault(p.OrderId)?.Status ?? "unknown"}) was charged {p.Amount}").ToList();
+        return Result("no payment is kept for an order that is not confirmed", wrong, $"{payments.Count} payments");
+    }
+
+    private static InvariantResult NothingIsReserved(IReadOnlyDictionary<string, StockLevel> now, long reservations)
+    {
+        var wrong = now.Where(n => n.Value.Reserved != 0).Select(n => $"{n.Key}: {n.Value.Reserved}").ToList();
+        if (reservations != 0)
+            wrong.Insert(0, $"{reservations} reservations are open");
+        return Result("no reservation is left", wrong, "0");
+    }
+
+    private static InvariantResult EveryOrderIsDecided(Dictionary<string, Order> orders)
+    {
+        var wrong = orders.Values.Where(o => o.Status == "PENDING").Select(o => o.Id).ToList();
+        return Result("every accepted order has reached its end", wrong, $"{orders.Count} orders");
+    }
+
+    private static InvariantResult Result(string name, List<string> wrong, string detail)
+    {
+        const int shown = 5;
+        return wrong.Count == 0 ? new(name, true, detail) : new(name, false, $"{wrong.Count} wrong: {string.Join("; ", wrong.Take(shown))}");
+    }
+
+    private async IAsyncEnumerable<NpgsqlDataReader> RowsAsync(string database, string sql, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        await using var connection = new NpgsqlConnection(connectionTo(database));
+        await connection.OpenAsync(cancel);
+        await using var command = new NpgsqlCommand($"SET default_transaction_read_only = on; {sql}", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+            yield return reader;
+    }
+
+    private const string OrdersSql = "SELECT id::text, status::text, total_minor FROM orders";
+
+    private const string SoldSql =
+        "SELECT l.sku, sum(l.quantity)::bigint FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE upper(o.status::text) IN ('CONFIRMED', 'PROCESSING', 'SHIPPED', 'DELIVERED') GROUP BY l.sku";
+
+    private const string PaymentsSql = "SELECT order_id::text, status::text, amount_minor, refunded_minor FROM payments";
+}
