@@ -99,6 +99,26 @@ internal sealed class TaskHubService(WorkflowApi api) : TaskHubSidecarService.Ta
         return response;
     });
 
+    public override async Task<RerunWorkflowFromEventResponse> RerunWorkflowFromEvent(RerunWorkflowFromEventRequest request, ServerCallContext context)
+    {
+        try
+        {
+            return new RerunWorkflowFromEventResponse { NewInstanceID = await WorkflowRerun.RunAsync(Hub(), request, context.CancellationToken).ConfigureAwait(false) };
+        }
+        catch (WorkflowException e)
+        {
+            throw new RpcException(new Grpc.Core.Status(Code(e.Refusal), e.Message));
+        }
+    }
+
+    private static StatusCode Code(WorkflowRefusal refusal) => refusal switch
+    {
+        WorkflowRefusal.AlreadyExists => StatusCode.AlreadyExists,
+        WorkflowRefusal.InvalidRequest => StatusCode.InvalidArgument,
+        WorkflowRefusal.NotFound => StatusCode.NotFound,
+        _ => StatusCode.Unknown,
+    };
+
     private static GetInstanceResponse Answer(WorkflowState? state) => state is null ? new GetInstanceResponse() : new GetInstanceResponse { Exists = true, WorkflowState = state };
 
     private WorkflowHub Hub()
@@ -121,15 +141,8 @@ internal sealed class TaskHubService(WorkflowApi api) : TaskHubSidecarService.Ta
         }
         catch (WorkflowException e)
         {
-            var code = e.Refusal switch
-            {
-                WorkflowRefusal.AlreadyExists => StatusCode.AlreadyExists,
-                WorkflowRefusal.InvalidRequest => StatusCode.InvalidArgument,
-                WorkflowRefusal.NotFound => StatusCode.NotFound,
-                _ => StatusCode.Unknown,
-            };
             var message = e.Refusal == WorkflowRefusal.AlreadyExists ? $"rpc error: code = AlreadyExists desc = {e.Message}" : e.Message;
-            throw new RpcException(new Grpc.Core.Status(code, what.Length > 0 ? $"{what}: {message}" : message));
+            throw new RpcException(new Grpc.Core.Status(Code(e.Refusal), what.Length > 0 ? $"{what}: {message}" : message));
         }
     }
 }

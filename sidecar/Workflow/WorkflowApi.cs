@@ -22,7 +22,8 @@ internal sealed class WorkflowApi : IBuildingBlock, IAsyncDisposable
     {
         _runtime = runtime;
         _hub = new Lazy<WorkflowHub?>(() => ActorStateStore.Find(runtime) is { } store
-            ? new WorkflowHub(new WorkflowStorage(store, runtime.Options.AppId, runtime.Options.Namespace), runtime.Options.AppId, runtime.Time, runtime.Loggers)
+            ? new WorkflowHub(new WorkflowStorage(store, runtime.Options.AppId, runtime.Options.Namespace), runtime.Options.AppId,
+                WorkflowSettings.From(runtime.Configuration.Spec), runtime.Time, runtime.Loggers)
             : null);
         var service = new TaskHubService(this);
         runtime.GrpcServices.Add(options => GrpcMethodTable.Create(service, options));

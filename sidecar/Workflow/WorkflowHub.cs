@@ -28,6 +28,9 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     private readonly TimerQueue<(string Instance, string Execution, HistoryEvent Timer)> _timers;
     private readonly TimerQueue<(string Instance, bool Recover)> _wakeUps;
     private readonly TimerQueue<WorkflowInstance> _unpersisted;
+    private readonly TimerQueue<(string Instance, string Execution)> _expiries;
+    private readonly ConcurrencyLimit _turnLimit;
+    private readonly ConcurrencyLimit _activityLimit;
     private readonly CancellationTokenSource _stopping = new();
     private readonly ILogger _logger;
     private readonly HashSet<string> _retried = [];
@@ -35,11 +38,15 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     private Task? _recovery;
     private int _workers;
 
-    public WorkflowHub(WorkflowStorage storage, string appId, TimeProvider time, ILoggerFactory loggers)
+    public WorkflowHub(WorkflowStorage storage, string appId, WorkflowSettings settings, TimeProvider time, ILoggerFactory loggers)
     {
         Storage = storage;
         AppId = appId;
+        Settings = settings;
         Time = time;
+        _turnLimit = new ConcurrencyLimit(settings.MaxWorkflows, task => _work.Writer.TryWrite(task));
+        _activityLimit = new ConcurrencyLimit(settings.MaxActivities, task => _work.Writer.TryWrite(task));
+        _expiries = new(time, due => Background(() => ExpireAsync(due.Instance, due.Execution)));
         _logger = loggers.CreateLogger("dapr.runtime.wfengine");
         _timers = new(time, due => Background(() => FireAsync(due.Instance, due.Execution, due.Timer)));
         _wakeUps = new(time, due => Background(() => WakeAsync(due.Instance, due.Recover)));
@@ -49,6 +56,8 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     public WorkflowStorage Storage { get; }
 
     public string AppId { get; }
+
+    public WorkflowSettings Settings { get; }
 
     public TimeProvider Time { get; }
 
@@ -157,6 +166,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             if (instance.Turn is not { Stream: not null } turn)
                 return false;
             turn.Stream.Answered(turn);
+            _turnLimit.Leave();
             await TerminateChildrenFirstAsync(instance, turn).ConfigureAwait(false);
             try
             {
@@ -182,6 +192,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         if (!_activities.TryRemove((response.InstanceId, response.TaskId), out var activity))
             return;
         activity.Stream?.Answered(activity);
+        _activityLimit.Leave();
         var e = Event(new HistoryEvent { Router = OwnRouter() });
         if (response.FailureDetails is { } failure)
             e.TaskFailed = new TaskFailedEvent { TaskScheduledId = response.TaskId, FailureDetails = failure, TaskExecutionId = activity.Scheduled.TaskScheduled.TaskExecutionId };
@@ -198,7 +209,33 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             await durable.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public void Enqueue(IWorkerTask task) => _work.Writer.TryWrite(task);
+    public void Hand(WorkflowTurn turn) => _turnLimit.Enter(turn);
+
+    /// <summary>Lets everything that is open in an instance's history go on.</summary>
+    public void Resume(WorkflowInstance instance)
+    {
+        var history = instance.History;
+        foreach (var task in history.OpenTasks.Values)
+        {
+            if (!_activities.ContainsKey((instance.Id, task.EventId)))
+                Dispatch(instance.Id, instance.ExecutionId, task);
+        }
+
+        foreach (var timer in history.OpenTimers.Values)
+            _timers.Add((instance.Id, instance.ExecutionId, timer), DueAt(timer));
+        if (history.Completed is { } completed)
+        {
+            if (Settings.RetentionOf(completed.WorkflowStatus) is { } retention && history.CompletedAt is { } at)
+                _expiries.Add((instance.Id, instance.ExecutionId), at.ToDateTimeOffset() + retention);
+        }
+        else
+        {
+            foreach (var child in history.OpenChildren.Values)
+                Background(() => RecoverChildAsync(instance.Id, instance.Started!, child));
+        }
+
+        instance.TryBeginTurn();
+    }
 
     public void PersistSoon(WorkflowInstance instance) => _unpersisted.Add(instance, Time.GetUtcNow() + PersistAfter);
 
@@ -217,12 +254,19 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         _timers.Dispose();
         _wakeUps.Dispose();
         _unpersisted.Dispose();
+        _expiries.Dispose();
         if (_recovery is not null)
             await _recovery.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     // Work whose instance has moved on is not handed out: a turn that was given up, an activity of an execution that is gone.
-    private static bool IsWanted(IWorkerTask task) => task is not WorkflowTurn turn || turn.Instance.Turn == turn;
+    private bool IsWanted(IWorkerTask task)
+    {
+        if (task is not WorkflowTurn turn || turn.Instance.Turn == turn)
+            return true;
+        _turnLimit.Leave();
+        return false;
+    }
 
     private void WorkerArrived()
     {
@@ -256,6 +300,8 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             _timers.Add((id, executionId, timer), DueAt(timer));
         foreach (var child in effects.Children)
             Background(() => StartChildAsync(id, child));
+        if (effects.Completed is { } completed && effects.Continuation is null && Settings.RetentionOf(completed.WorkflowStatus) is { } retention)
+            _expiries.Add((id, executionId), Time.GetUtcNow() + retention);
         if (effects.ForParent is { } end)
             Background(() => PostAsync(end.ParentId, end.Event, _stopping.Token));
     }
@@ -264,7 +310,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     {
         var activity = new ActivityTask(id, executionId, scheduled);
         _activities[(id, scheduled.EventId)] = activity;
-        _work.Writer.TryWrite(activity);
+        _activityLimit.Enter(activity);
     }
 
     private async Task StartChildAsync(string parentId, HistoryEvent start)
@@ -383,24 +429,16 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
 
     private Task<bool> RecoverAsync(WorkflowInstance instance)
     {
-        var history = instance.History;
-        foreach (var task in history.OpenTasks.Values)
-        {
-            if (!_activities.ContainsKey((instance.Id, task.EventId)))
-                Dispatch(instance.Id, instance.ExecutionId, task);
-        }
-
-        foreach (var timer in history.OpenTimers.Values)
-            _timers.Add((instance.Id, instance.ExecutionId, timer), DueAt(timer));
-        if (history.Completed is null)
-        {
-            foreach (var child in history.OpenChildren.Values)
-                Background(() => RecoverChildAsync(instance.Id, instance.Started!, child));
-        }
-
-        instance.TryBeginTurn();
+        Resume(instance);
         return Task.FromResult(true);
     }
+
+    private Task ExpireAsync(string id, string executionId) => OnAsync(id, async instance =>
+    {
+        if (instance.ExecutionId == executionId && instance.History.Completed is not null)
+            await instance.PurgeAsync(_stopping.Token).ConfigureAwait(false);
+        return true;
+    }, _stopping.Token);
 
     // A child that was never made is made; the end of one that its parent was not told is told.
     private async Task RecoverChildAsync(string parentId, ExecutionStartedEvent parent, HistoryEvent created)

@@ -71,7 +71,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             _storedInbox = stored.Inbox.Count;
             _storedHistory = stored.History.Events.Count;
             _storedCustomStatus = stored.CustomStatus is not null;
-            _storedPending = stored.History.Completed is null;
+            _storedPending = stored.History.Completed is not { } end || hub.Settings.RetentionOf(end.WorkflowStatus) is not null;
         }
 
         _loaded = true;
@@ -120,7 +120,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         if (IsContinued)
             opening.Router = hub.OwnRouter();
         Turn = new WorkflowTurn(this, opening, taken);
-        hub.Enqueue(Turn);
+        hub.Hand(Turn);
     }
 
     /// <summary>Gives up a turn whose events shall go into a new one.</summary>
@@ -146,7 +146,8 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
                 writes.Add(hub.Storage.History(Id, first + i, effects.Appended[i]));
         }
 
-        AddOtherWrites(writes, remaining, historyLength, generation, effects.CustomStatus, ended: effects.Appended.Exists(e => e.EventTypeCase == Kind.ExecutionCompleted) && next is null);
+        var retained = effects.Completed is { } end && hub.Settings.RetentionOf(end.WorkflowStatus) is not null;
+        AddOtherWrites(writes, remaining, historyLength, generation, effects.CustomStatus, ended: effects.Completed is not null && next is null, retained);
         await hub.Storage.CommitAsync(writes, cancellationToken).ConfigureAwait(false);
 
         Turn = null;
@@ -216,7 +217,8 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         History = new WorkflowHistory();
         CustomStatus = null;
         IsContinued = false;
-        SignalWaiters();
+        _waiters.ForEach(w => w.Done.TrySetResult());
+        _waiters.Clear();
     }
 
     /// <summary>The store failed: what is in memory may not be what is stored. Whoever waits is told, and the instance is read again.</summary>
@@ -231,10 +233,10 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         _loaded = false;
     }
 
-    /// <summary>Ends when the status satisfies the condition, or the instance is gone.</summary>
+    /// <summary>Ends when the status satisfies the condition, or the instance is purged. One that does not exist yet is waited for, as in daprd.</summary>
     public Task WaitAsync(Func<OrchestrationStatus, bool> reached)
     {
-        if (!Exists || reached(Status))
+        if (Exists && reached(Status))
             return Task.CompletedTask;
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _waiters.Add((reached, done));
@@ -243,7 +245,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
 
     public void Forget(Task wait) => _waiters.RemoveAll(w => w.Done.Task == wait);
 
-    private void AddOtherWrites(List<StateWrite> writes, List<InboxItem> inbox, int historyLength, ulong generation, string? customStatus, bool ended)
+    private void AddOtherWrites(List<StateWrite> writes, List<InboxItem> inbox, int historyLength, ulong generation, string? customStatus, bool ended, bool retained = false)
     {
         for (var i = historyLength; i < _storedHistory; i++)
             writes.Add(hub.Storage.NoHistory(Id, i));
@@ -261,11 +263,13 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             writes.Add(hub.Storage.CustomStatus(Id, customStatus));
         _storedCustomStatus = customStatus is not null;
         writes.Add(hub.Storage.Metadata(Id, inbox.Count, historyLength, generation));
-        if (ended && _storedPending)
+        // An instance that is to be purged later stays marked, so that a start finds it.
+        var marked = !ended || retained;
+        if (!marked && _storedPending)
             writes.Add(hub.Storage.NotPending(Id));
-        else if (!ended && !_storedPending)
+        else if (marked && !_storedPending)
             writes.Add(hub.Storage.Pending(Id));
-        _storedPending = !ended;
+        _storedPending = marked;
     }
 
     private void Committed(List<InboxItem> inbox, int historyLength)
@@ -295,7 +299,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         if (_waiters.Count == 0)
             return;
         var status = Status;
-        foreach (var (_, done) in _waiters.Where(w => !Exists || w.Reached(status)).ToArray())
+        foreach (var (_, done) in _waiters.Where(w => w.Reached(status)).ToArray())
         {
             done.TrySetResult();
             _waiters.RemoveAll(w => w.Done == done);
