@@ -48,7 +48,7 @@ internal abstract class CallHandler<TRequest, TResponse>(Method<TRequest, TRespo
 
             var buffer = read.Buffer;
             if (request is null && RequestFrames.TryCut(ref buffer, Settings.MaxReceiveMessageSize, call.RequestIsGzip, out var payload))
-                request = PayloadContext.Deserialize(Method.RequestMarshaller, payload);
+                request = RequestFrames.Deserialize(Method.RequestMarshaller, payload);
             if (request is not null && !buffer.IsEmpty)
                 throw RequestFrames.Malformed("Additional data after the message received.");
             input.AdvanceTo(buffer.Start, buffer.End);

@@ -42,5 +42,18 @@ internal static class RequestFrames
         return true;
     }
 
+    /// <exception cref="RpcException">Internal: it is no such message.</exception>
+    public static T Deserialize<T>(Marshaller<T> marshaller, in ReadOnlySequence<byte> payload)
+    {
+        try
+        {
+            return PayloadContext.Deserialize(marshaller, payload);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, "Failed to deserialize request message.", e));
+        }
+    }
+
     public static RpcException Malformed(string detail) => new(new Status(StatusCode.Internal, detail));
 }

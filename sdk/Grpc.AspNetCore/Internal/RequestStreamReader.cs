@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using Grpc.Core;
-using Grpc.Core.Wire;
 
 namespace Grpc.AspNetCore.Server.Internal;
 
@@ -87,7 +86,7 @@ internal sealed class RequestStreamReader<TRequest>(HttpContextServerCallContext
         var buffer = read.Buffer;
         if (RequestFrames.TryCut(ref buffer, call.Settings.MaxReceiveMessageSize, call.RequestIsGzip, out var payload))
         {
-            _current = PayloadContext.Deserialize(marshaller, payload);
+            _current = RequestFrames.Deserialize(marshaller, payload);
             _input.AdvanceTo(buffer.Start);
             return true;
         }
