@@ -36,7 +36,8 @@ internal sealed class TestServer : IAsyncDisposable
         Action<ListenOptions>? listen = null,
         Action<WebApplicationBuilder>? build = null,
         Action<WebApplication>? map = null,
-        string? socket = null)
+        string? socket = null,
+        int port = 0)
     {
         var echo = new EchoService();
         var builder = WebApplication.CreateSlimBuilder();
@@ -52,7 +53,7 @@ internal sealed class TestServer : IAsyncDisposable
             }
 
             if (socket is null)
-                kestrel.Listen(IPAddress.Loopback, 0, Listen);
+                kestrel.Listen(IPAddress.Loopback, port, Listen);
             else
                 kestrel.ListenUnixSocket(socket, Listen);
         });
@@ -75,13 +76,26 @@ internal sealed class TestServer : IAsyncDisposable
         return channel;
     }
 
+    public Task StopAsync() => _app.StopAsync();
+
     /// <summary>Stops without waiting for calls.</summary>
-    public Task KillAsync() => _app.StopAsync(new CancellationToken(canceled: true));
+    public async Task KillAsync()
+    {
+        try
+        {
+            await _app.StopAsync(new CancellationToken(canceled: true));
+        }
+        catch (OperationCanceledException)
+        {
+            // That it did not end in time is the point.
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var channel in _channels)
             channel.Dispose();
+        await KillAsync();
         await _app.DisposeAsync();
     }
 }

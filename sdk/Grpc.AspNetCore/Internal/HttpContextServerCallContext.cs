@@ -210,7 +210,7 @@ internal sealed class HttpContextServerCallContext(HttpContext httpContext, Meth
             {
                 { AddressFamily: AddressFamily.InterNetworkV6 } address => $"ipv6:[{address}]:{connection.RemotePort}",
                 { } address => $"ipv4:{address}:{connection.RemotePort}",
-                null => HttpContext.Features.Get<IConnectionEndPointFeature>()?.LocalEndPoint is UnixDomainSocketEndPoint socket ? $"unix:{socket}" : "unknown",
+                null => HttpContext.Features.Get<IConnectionSocketFeature>()?.Socket.LocalEndPoint is UnixDomainSocketEndPoint socket ? $"unix:{socket}" : "unknown",
             };
         }
     }

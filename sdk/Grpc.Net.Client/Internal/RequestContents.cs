@@ -78,7 +78,9 @@ internal sealed class StreamingContent : HttpContent
         await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
         _stream = stream;
         _opened.TrySetResult();
-        await _completed.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+
+        // The token ends the wait if the stream is lost. The response knows why; an exception from here would hide that.
+        await _completed.Task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     protected override bool TryComputeLength(out long length)
