@@ -12,6 +12,7 @@ try
         UpCommand.Create(),
         LogsCommand.Create(),
         DoctorCommand.Create(),
+        BenchCommand.Create(),
         TestCommand.Create(),
     };
     foreach (var command in ControlCommands.Create().Concat(RetailCommands.Create()))

@@ -21,7 +21,10 @@ internal sealed class RunningStack
 
     public StackStatus Status { get; }
 
-    public string GatewayUrl => Status.Apps.FirstOrDefault(a => a.App == Gateway)?.Url?.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)
+    public string GatewayUrl => GatewayOf(Status);
+
+    /// <exception cref="CommandException">There is no gateway.</exception>
+    public static string GatewayOf(StackStatus status) => status.Apps.FirstOrDefault(a => a.App == Gateway)?.Url?.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)
         ?? throw new CommandException($"The running stack has no app {Gateway}.");
 
     /// <exception cref="CommandException">Nothing runs there.</exception>
@@ -34,11 +37,13 @@ internal sealed class RunningStack
         return new RunningStack(RunFileReader.Read(status.RunFile ?? options.RunFile(parsed, repository)), status);
     }
 
+    public Customer Operator(GatewayClient gateway) => OperatorOf(_file, gateway);
+
     /// <summary>The administrator of the development seed.</summary>
     /// <exception cref="CommandException">The run file names none.</exception>
-    public Customer Operator(GatewayClient gateway)
+    public static Customer OperatorOf(RunFile file, GatewayClient gateway)
     {
-        foreach (var app in _file.Apps)
+        foreach (var app in file.Apps)
         {
             if (app.Environment.TryGetValue("SEED_ADMIN_EMAIL", out var email) && app.Environment.TryGetValue("SEED_ADMIN_PASSWORD", out var password))
                 return new Customer(gateway, email, password);

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using System.Text.Json;
+using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.Processes;
+
+namespace DaprPlatform.Cli.Bench;
+
+/// <summary>A stack of its own for one measurement: fresh data, other ports than a developer's stack, gone afterwards.</summary>
+internal sealed class BenchStack : IAsyncDisposable
+{
+    private readonly Repository _repository;
+    private readonly string _runFile;
+    private readonly string _data;
+
+    private BenchStack(Repository repository, string runFile, string data) => (_repository, _runFile, _data) = (repository, runFile, data);
+
+    /// <summary>From the start of the command on what is built to everything healthy.</summary>
+    public double StartSeconds { get; private set; }
+
+    public StackStatus Status { get; private set; } = StackStatus.None;
+
+    /// <exception cref="CommandException">It does not start.</exception>
+    public static async Task<BenchStack> StartAsync(Repository repository, string runFile, int portOffset, Action<string> report, CancellationToken cancel)
+    {
+        var data = Path.Combine(repository.Artifacts, "bench", $"{Environment.ProcessId}");
+        var stack = new BenchStack(repository, runFile, data);
+        try
+        {
+            report("building and starting once, so that the start that is measured builds nothing");
+            await stack.UpAsync(portOffset, cancel);
+            await stack.RunAsync(["down"], cancel);
+            var watch = Stopwatch.StartNew();
+            await stack.UpAsync(portOffset, cancel);
+            stack.StartSeconds = Math.Round(watch.Elapsed.TotalSeconds, 2);
+            report($"healthy after {stack.StartSeconds} s");
+            return stack;
+        }
+        catch
+        {
+            await stack.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task<StackStatus> RefreshAsync(CancellationToken cancel)
+    {
+        using var client = new ControlClient(new DataFolder(_data).Socket);
+        return Status = await client.StatusAsync(cancel) ?? throw new CommandException("The stack is gone.");
+    }
+
+    public async ValueTask DisposeAsync() => await RunAsync(["reset", "--yes"], CancellationToken.None);
+
+    private async Task UpAsync(int portOffset, CancellationToken cancel)
+    {
+        var output = await RunAsync(["up", "-d", "--json", "--port-offset", $"{portOffset}"], cancel);
+        var json = output[output.IndexOf('{', StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)];
+        Status = JsonSerializer.Deserialize<StackStatus>(json, ControlServer.Json)!;
+    }
+
+    private async Task<string> RunAsync(string[] arguments, CancellationToken cancel)
+    {
+        var result = await ToolRun.RunAsync(Repository.DotnetHost,
+            [typeof(BenchStack).Assembly.Location, .. arguments, "--file", _runFile, "--data-dir", _data], _repository.Root, cancel,
+            new Dictionary<string, string> { [Repository.RootVariable] = _repository.Root });
+        return result.Succeeded ? result.Output : throw new CommandException($"platform {arguments[0]} failed:\n{result.Output.TrimEnd()}");
+    }
+}

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Text.Json;
+using DaprPlatform.Cli.Bench;
+using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.Retail;
+using DaprPlatform.Cli.RunFiles;
+using Spectre.Console;
+
+namespace DaprPlatform.Cli.Commands;
+
+internal static class BenchCommand
+{
+    private const int PortOffset = 12_000;
+    private const int ReferenceClients = 8;
+    private const double BytesPerMegabyte = 1024 * 1024;
+    private static readonly int[] ClientCounts = [1, ReferenceClients, 32];
+
+    public static Command Create() => new("bench", "Measures, on a stack of its own that is gone afterwards.") { Orders(), Workflow() };
+
+    private static Command Orders()
+    {
+        var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 20, Description = "For each number of clients." };
+        var json = StackOptions.Json();
+        var command = new Command("orders", "Orders/s and the time from accepted to confirmed with 1, 8 and 32 clients; memory; start time.") { seconds, json };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var printer = new StackPrinter(ConsoleSetup.Error());
+            var repository = Repository.Find();
+            var runFile = Path.Combine(repository.Root, "dapr.yaml");
+            await using var stack = await BenchStack.StartAsync(repository, runFile, PortOffset, printer.Progress, cancel);
+            var file = RunFileReader.Read(runFile, PortOffset);
+            using var gateway = new GatewayClient(RunningStack.GatewayOf(stack.Status), TimeSpan.FromMinutes(1), TimeProvider.System);
+            using var oper = RunningStack.OperatorOf(file, gateway);
+            var bench = new OrdersBench(gateway, oper, TimeProvider.System);
+            await bench.PrepareAsync(cancel);
+            var warm = await bench.RunAsync(ReferenceClients, TimeSpan.FromSeconds(Math.Min(10, parsed.GetValue(seconds))), cancel);
+            printer.Progress($"warmed up with {warm.Orders} orders");
+            var figures = new List<OrdersFigure>();
+            foreach (var clients in ClientCounts)
+            {
+                figures.Add(await bench.RunAsync(clients, TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancel));
+                printer.Progress($"{clients} clients: {figures[^1].OrdersPerSecond} orders/s, p50 {figures[^1].P50Ms} ms");
+            }
+
+            var status = await stack.RefreshAsync(cancel);
+            var reference = figures.Single(f => f.Clients == ReferenceClients);
+            var report = new OrdersReport(reference.OrdersPerSecond, reference.P50Ms, reference.P95Ms, reference.P99Ms, stack.StartSeconds,
+                Math.Round(status.ResidentBytes / BytesPerMegabyte), Math.Round(status.RuntimeResidentBytes / BytesPerMegabyte), Environment.ProcessorCount, figures, bench.Failures);
+            if (parsed.GetValue(json))
+                Json(report);
+            else
+                Print(report);
+            return report.Failures.Count == 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static Command Workflow()
+    {
+        var runs = new Option<int>("--runs") { DefaultValueFactory = _ => 5, Description = "Runs in a row for each shape." };
+        var count = new Option<int>("--count") { DefaultValueFactory = _ => 3000, Description = "Workflows in each run." };
+        var clients = new Option<int>("--clients") { DefaultValueFactory = _ => 32, Description = "Clients that start workflows and wait for them." };
+        var json = StackOptions.Json();
+        var command = new Command("workflow", "Workflows/s with five chained and with five parallel activities.") { runs, count, clients, json };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var printer = new StackPrinter(ConsoleSetup.Error());
+            var repository = Repository.Find();
+            await using var stack = await BenchStack.StartAsync(repository, Path.Combine(repository.Root, "benchmarks", "Workflow", "dapr.yaml"), 0, printer.Progress, cancel);
+            using var bench = new WorkflowBench(stack.Status.Apps[0].Url!);
+            var shapes = new List<WorkflowShape>();
+            foreach (var shape in (string[])["chained", "parallel"])
+                shapes.Add(await bench.RunAsync(shape, parsed.GetValue(runs), parsed.GetValue(count), parsed.GetValue(clients), printer.Progress, cancel));
+            var status = await stack.RefreshAsync(cancel);
+            var report = new WorkflowReport(shapes[0].WorkflowsPerSecond, shapes[0].P50Ms, shapes[0].P95Ms, shapes[0].P99Ms, parsed.GetValue(clients), parsed.GetValue(count),
+                Math.Round(status.RuntimeResidentBytes / BytesPerMegabyte), Environment.ProcessorCount, shapes);
+            if (parsed.GetValue(json))
+                Json(report);
+            else
+                Print(report);
+            return 0;
+        });
+        return command;
+    }
+
+    private static void Json<T>(T report) => Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+
+    private static void Print(OrdersReport report)
+    {
+        var table = new Table().Border(TableBorder.Rounded).AddColumns("clients", "orders/s", "p50 ms", "p95 ms", "p99 ms", "max ms");
+        foreach (var f in report.Clients)
+            table.AddRow($"{f.Clients}", $"{f.OrdersPerSecond}", $"{f.P50Ms}", $"{f.P95Ms}", $"{f.P99Ms}", $"{f.MaxMs}");
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"start {report.StartSeconds} s, memory of the whole stack {report.ResidentMegabytes} MB (runtime {report.RuntimeResidentMegabytes} MB), {report.Processors} processors");
+        foreach (var (failure, orders) in report.Failures)
+            AnsiConsole.MarkupLine($"[red]![/] {orders} orders {Markup.Escape(failure)}");
+    }
+
+    private static void Print(WorkflowReport report)
+    {
+        var table = new Table().Border(TableBorder.Rounded).AddColumns("shape", "workflows/s", "p50 ms", "p95 ms", "p99 ms", "runs", "decay %");
+        foreach (var s in report.Shapes)
+            table.AddRow(s.Shape, $"{s.WorkflowsPerSecond}", $"{s.P50Ms}", $"{s.P95Ms}", $"{s.P99Ms}", string.Join(", ", s.Runs.Select(r => r.WorkflowsPerSecond)), $"{s.DecayPercent}");
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"{report.Clients} clients, {report.WorkflowsPerRun} workflows a run, runtime {report.RuntimeResidentMegabytes} MB, {report.Processors} processors");
+    }
+}
