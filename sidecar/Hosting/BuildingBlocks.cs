@@ -7,6 +7,9 @@ internal static class BuildingBlocks
     [
         new HealthApi(runtime),
         new State.StateApi(runtime),
+        new Secrets.SecretsApi(runtime),
+        new Configuration.ConfigurationApi(runtime),
+        new Locking.LockApi(runtime),
         new Workflow.WorkflowApi(runtime),
     ];
 }
