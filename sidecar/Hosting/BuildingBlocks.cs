@@ -6,6 +6,7 @@ internal static class BuildingBlocks
     public static IEnumerable<IBuildingBlock> Create(SidecarRuntime runtime) =>
     [
         new HealthApi(runtime),
+        new Invocation.InvocationApi(runtime),
         new State.StateApi(runtime),
         new Secrets.SecretsApi(runtime),
         new Configuration.ConfigurationApi(runtime),
