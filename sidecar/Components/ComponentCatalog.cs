@@ -36,6 +36,9 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
     /// <summary>The resolved spec of a loaded component; null when there is none of that name.</summary>
     public ComponentSpec? SpecOf(string name) => _components.TryGetValue(name, out var entry) ? entry.Spec : null;
 
+    /// <summary>The resource of a loaded component, as read; null when there is none of that name.</summary>
+    public Resource? ResourceOf(string name) => _components.TryGetValue(name, out var entry) ? entry.Resource : null;
+
     /// <summary>Loads and initialises all Component resources.</summary>
     /// <exception cref="ResourceException">Two have one name.</exception>
     /// <exception cref="ComponentException">One cannot be initialised.</exception>

@@ -40,6 +40,9 @@ internal sealed class ApiException : Exception
     /// <summary>The details over gRPC where they are not those of HTTP; null are the same.</summary>
     public IReadOnlyList<IMessage>? GrpcDetails { get; init; }
 
+    /// <summary>An ErrorInfo without metadata shows <c>{}</c> over HTTP instead of <c>null</c>, as some of daprd's do.</summary>
+    public bool ShowsEmptyMetadata { get; init; }
+
     public static ApiException BadRequest(string errorCode, string message) => new(400, StatusCode.InvalidArgument, errorCode, message);
 
     public static ApiException Internal(string errorCode, string message) => new(500, StatusCode.Internal, errorCode, message);
@@ -86,7 +89,7 @@ internal sealed class ApiException : Exception
     }
 
     // ErrorInfo and ResourceInfo always show all their fields, as recorded.
-    private static JsonNode DetailJson(IMessage detail)
+    private JsonNode DetailJson(IMessage detail)
     {
         switch (detail)
         {
@@ -94,7 +97,7 @@ internal sealed class ApiException : Exception
                 var metadata = new JsonObject();
                 foreach (var (key, value) in info.Metadata)
                     metadata[key] = value;
-                return new JsonObject { ["@type"] = TypeUrl(info), ["domain"] = info.Domain, ["metadata"] = info.Metadata.Count > 0 ? metadata : null, ["reason"] = info.Reason };
+                return new JsonObject { ["@type"] = TypeUrl(info), ["domain"] = info.Domain, ["metadata"] = info.Metadata.Count > 0 || ShowsEmptyMetadata ? metadata : null, ["reason"] = info.Reason };
             case ResourceInfo resource:
                 return new JsonObject
                 {
@@ -128,7 +131,7 @@ internal sealed class ApiException : Exception
 
         static string TypeUrl(IMessage message) => "type.googleapis.com/" + message.Descriptor.FullName;
 
-        static JsonNode Untyped(IMessage message)
+        JsonNode Untyped(IMessage message)
         {
             var inner = (JsonObject)DetailJson(message);
             inner.Remove("@type");

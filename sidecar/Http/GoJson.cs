@@ -40,6 +40,9 @@ internal static class GoJson
         return output.WrittenSpan.ToArray();
     }
 
+    /// <summary>Appends the value the reader stands on, numbers digit for digit as they came, and leaves the reader on its last token.</summary>
+    public static void AppendExact(ArrayBufferWriter<byte> output, ref Utf8JsonReader reader) => Copy(ref reader, output, escapeHtml: true, exactNumbers: true);
+
     /// <summary>The text of a JSON string the reader stands on; what is no Unicode becomes U+FFFD, as in Go.</summary>
     public static string Text(ref Utf8JsonReader reader) => Encoding.UTF8.GetString(Unescaped(ref reader));
 
@@ -128,7 +131,7 @@ internal static class GoJson
         _ => null,
     };
 
-    private static void Copy(ref Utf8JsonReader reader, ArrayBufferWriter<byte> output, bool escapeHtml)
+    private static void Copy(ref Utf8JsonReader reader, ArrayBufferWriter<byte> output, bool escapeHtml, bool exactNumbers = false)
     {
         switch (reader.TokenType)
         {
@@ -145,7 +148,7 @@ internal static class GoJson
                 WriteString(output, Unescaped(ref reader), escapeHtml);
                 break;
             case JsonTokenType.Number:
-                CopyNumber(ref reader, output);
+                CopyNumber(ref reader, output, exactNumbers);
                 break;
             case JsonTokenType.StartArray:
                 output.Write("["u8);
@@ -153,20 +156,20 @@ internal static class GoJson
                 {
                     if (!first)
                         output.Write(","u8);
-                    Copy(ref reader, output, escapeHtml);
+                    Copy(ref reader, output, escapeHtml, exactNumbers);
                 }
 
                 output.Write("]"u8);
                 break;
             case JsonTokenType.StartObject:
-                CopyObject(ref reader, output, escapeHtml);
+                CopyObject(ref reader, output, escapeHtml, exactNumbers);
                 break;
             default:
                 throw new JsonException($"unexpected {reader.TokenType}");
         }
     }
 
-    private static void CopyObject(ref Utf8JsonReader reader, ArrayBufferWriter<byte> output, bool escapeHtml)
+    private static void CopyObject(ref Utf8JsonReader reader, ArrayBufferWriter<byte> output, bool escapeHtml, bool exactNumbers)
     {
         var members = new List<(byte[] Name, int Start, int Length)>();
         var sorted = true;
@@ -181,7 +184,7 @@ internal static class GoJson
             WriteString(output, name, escapeHtml);
             output.Write(":"u8);
             reader.Read();
-            Copy(ref reader, output, escapeHtml);
+            Copy(ref reader, output, escapeHtml, exactNumbers);
             sorted &= members.Count == 0 || name.AsSpan().SequenceCompareTo(members[^1].Name) > 0;
             members.Add((name, start, output.WrittenCount - start));
         }
@@ -213,12 +216,12 @@ internal static class GoJson
         }
     }
 
-    private static void CopyNumber(ref Utf8JsonReader reader, ArrayBufferWriter<byte> output)
+    private static void CopyNumber(ref Utf8JsonReader reader, ArrayBufferWriter<byte> output, bool exact)
     {
         var text = reader.HasValueSequence ? reader.ValueSequence.ToArray() : reader.ValueSpan;
 
         // Whole numbers that a double holds exactly stay as they are.
-        if (text.Length <= 15 && !text.ContainsAny(".eE"u8))
+        if (exact || (text.Length <= 15 && !text.ContainsAny(".eE"u8)))
         {
             output.Write(text);
             return;

@@ -1,5 +1,4 @@
 using DaprPlatform.Sidecar.StandIns.Log;
-using DaprPlatform.Sidecar.Storage;
 using Grpc.AspNetCore.Server;
 
 namespace DaprPlatform.Sidecar.StandIns;
@@ -19,11 +18,5 @@ internal static class StandInKinds
         (servers, options) => GrpcMethodTable.Create(new StreamLogService(servers), options),
         (invoker, address) => new RemoteStreamLog(invoker, address));
 
-    /// <summary>Redis and etcd: keys with values; the address says which (see <see cref="KeyValueServers"/>).</summary>
-    public static readonly StandInKind<IKeyValueServer> KeyValue = new("keyvalue",
-        async place => await KeyValueServers.ConnectAsync(place.Engine, place.Address).ConfigureAwait(false),
-        (servers, options) => GrpcMethodTable.Create(new KeyValueService(servers), options),
-        (invoker, address) => new RemoteKeyValueServer(invoker, address));
-
-    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams, KeyValue];
+    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams];
 }

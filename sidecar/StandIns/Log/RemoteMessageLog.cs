@@ -250,11 +250,18 @@ internal sealed class RemoteMessageLog : IMessageLog, IAsyncDisposable
 
             public async ValueTask<IReadOnlyList<LogMessage>> ReadAsync(int count, CancellationToken cancellationToken)
             {
-                var waiting = new TaskCompletionSource<IReadOnlyList<LogMessage>>(TaskCreationOptions.RunContinuationsAsynchronously);
-                _waiting = waiting;
-                SendMark();
-                session.Send(new JoinRequest { Read = new JoinRead { Partition = partition, Count = count } });
-                return await waiting.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+                // A read that was given up is still on its way; what it brings is the next part.
+                var waiting = _waiting;
+                if (waiting is null)
+                {
+                    _waiting = waiting = new TaskCompletionSource<IReadOnlyList<LogMessage>>(TaskCreationOptions.RunContinuationsAsynchronously);
+                    SendMark();
+                    session.Send(new JoinRequest { Read = new JoinRead { Partition = partition, Count = count } });
+                }
+
+                var messages = await waiting.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+                _waiting = null;
+                return messages;
             }
 
             public void Deliver(IReadOnlyList<LogMessage> messages) => _waiting?.TrySetResult(messages);

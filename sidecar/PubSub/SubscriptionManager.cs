@@ -1,0 +1,299 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Dapr.Proto.Runtime.V1;
+using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.PubSub.Cel;
+using DaprPlatform.Sidecar.Resources;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace DaprPlatform.Sidecar.PubSub;
+
+/// <summary>
+/// The subscriptions of one sidecar: which there are, and which of them are delivering. Those of the app deliver while the app is healthy, streams while they
+/// last. There is one per component and topic, streams aside: a programmatic one takes the place of a declarative one.
+/// </summary>
+internal sealed partial class SubscriptionManager : IAsyncDisposable
+{
+    private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(500);
+    private const int AskAttempts = 4;
+
+    private readonly SidecarRuntime _runtime;
+    private readonly ILogger _logger;
+    private readonly SemaphoreSlim _changing = new(1);
+    private readonly Dictionary<(string PubSub, string Topic), Running> _running = [];
+    private readonly List<StreamEntry> _streams = [];
+    private IReadOnlyList<Subscription> _declarative;
+    private IReadOnlyList<Subscription> _programmatic = [];
+    private bool _isActive;
+
+    /// <exception cref="ResourceException">A Subscription resource has a malformed rule.</exception>
+    public SubscriptionManager(SidecarRuntime runtime)
+    {
+        _runtime = runtime;
+        _logger = runtime.Loggers.CreateLogger("dapr.runtime.processor.subscription");
+        _declarative = Declarative(runtime.Resources);
+    }
+
+    /// <summary>All there are, delivering or not, as <c>/v1.0/metadata</c> lists them.</summary>
+    public IReadOnlyList<Subscription> All
+    {
+        get
+        {
+            lock (_streams)
+                return [.. OfApp(), .. _streams.Select(s => s.Subscription)];
+        }
+    }
+
+    /// <summary>Asks the app what it wants and begins to deliver.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (!_runtime.App.IsConfigured)
+            return;
+        var asked = await AskAsync(cancellationToken).ConfigureAwait(false);
+        await ChangeAsync(() =>
+        {
+            _programmatic = asked;
+            _isActive = true;
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends the deliveries to the app, after those under way.</summary>
+    public Task StopAsync() => ChangeAsync(() => _isActive = false, CancellationToken.None);
+
+    /// <summary>Takes over Subscription resources that have changed (hot reload).</summary>
+    /// <exception cref="ResourceException">One has a malformed rule; nothing is changed.</exception>
+    public Task ReloadAsync(IReadOnlyList<Resource> resources, CancellationToken cancellationToken)
+    {
+        var declarative = Declarative(resources);
+        return ChangeAsync(() => _declarative = declarative, cancellationToken);
+    }
+
+    /// <summary>Goes on with components that came, were replaced or went (hot reload).</summary>
+    public Task ComponentsChangedAsync(CancellationToken cancellationToken) => ChangeAsync(static () => { }, cancellationToken);
+
+    /// <summary>Begins a subscription of a stream; it ends when what is returned is disposed of.</summary>
+    /// <exception cref="PubSubException">It is not possible.</exception>
+    public async ValueTask<IAsyncDisposable> AddStreamAsync(Subscription subscription, IEventSink sink, CancellationToken cancellationToken)
+    {
+        var entry = new StreamEntry(this, subscription, sink);
+        await _changing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var component = PubSubComponent.Find(_runtime, subscription.PubSub) ?? throw new PubSubException($"pubsub {subscription.PubSub} is not found");
+            if (!component.Scopes.AllowsSubscribe(subscription.Topic))
+                throw new PubSubException($"failed to create subscription for {subscription.PubSub}: subscription to topic '{subscription.Topic}' on pubsub '{subscription.PubSub}' is not allowed");
+            entry.Running = await BeginAsync(subscription, component, sink, cancellationToken).ConfigureAwait(false);
+            lock (_streams)
+                _streams.Add(entry);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+
+        return entry;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        StreamEntry[] streams;
+        lock (_streams)
+            streams = [.. _streams];
+        foreach (var stream in streams)
+            await stream.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static Subscription[] Declarative(IReadOnlyList<Resource> resources) => [.. resources.Where(r => r.Kind == "Subscription").Select(SubscriptionForms.FromResource)];
+
+    private List<Subscription> OfApp()
+    {
+        var chosen = new Dictionary<(string, string), Subscription>();
+        foreach (var subscription in _declarative)
+            chosen.TryAdd((subscription.PubSub, subscription.Topic), subscription);
+        foreach (var subscription in _programmatic)
+            chosen[(subscription.PubSub, subscription.Topic)] = subscription;
+        return [.. chosen.Values];
+    }
+
+    private async Task ChangeAsync(Action change, CancellationToken cancellationToken)
+    {
+        await _changing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            change();
+            await ReconcileAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    // What runs becomes what should run; what has not changed goes on.
+    private async Task ReconcileAsync(CancellationToken cancellationToken)
+    {
+        var wanted = new Dictionary<(string, string), (Subscription Subscription, PubSubComponent Component)>();
+        foreach (var subscription in _isActive ? OfApp() : [])
+        {
+            if (subscription.Rules.Count > 0 && subscription.Topic.Length > 0 && PubSubComponent.Find(_runtime, subscription.PubSub) is { } component)
+                wanted[(subscription.PubSub, subscription.Topic)] = (subscription, component);
+        }
+
+        var ended = _running.Where(r => !wanted.TryGetValue(r.Key, out var w) || w.Component.Component != r.Value.Component || !w.Subscription.IsSameAs(r.Value.Subscription)).ToArray();
+        foreach (var (key, _) in ended)
+            _running.Remove(key);
+        await Task.WhenAll(ended.Select(e => e.Value.DisposeAsync().AsTask())).ConfigureAwait(false);
+
+        IEventSink? sink = null;
+        foreach (var (key, (subscription, component)) in wanted)
+        {
+            if (_running.ContainsKey(key))
+                continue;
+            if (!component.Scopes.AllowsSubscribe(subscription.Topic))
+            {
+                LogNotAllowed(subscription.Topic, subscription.PubSub);
+                continue;
+            }
+
+            sink ??= _runtime.App.IsGrpc ? new GrpcEventSink(_runtime.App) : new HttpEventSink(_runtime.App);
+            try
+            {
+                _running[key] = await BeginAsync(subscription, component, sink, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                LogFailed(subscription.Topic, subscription.PubSub, e.Message);
+            }
+        }
+
+        StreamEntry[] streams;
+        lock (_streams)
+            streams = [.. _streams];
+        foreach (var stream in streams)
+            await stream.ReplaceAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<Running> BeginAsync(Subscription subscription, PubSubComponent component, IEventSink sink, CancellationToken cancellationToken)
+    {
+        var deadLetters = subscription.DeadLetterTopic.Length > 0 ? component.BrokerTopic(subscription.DeadLetterTopic) : null;
+        var delivery = new Delivery(_runtime, subscription, component.Component, sink, deadLetters);
+        var request = new SubscribeRequest(component.BrokerTopic(subscription.Topic), subscription.Metadata, deadLetters is not null);
+        var handle = subscription.Bulk is { } bulk && sink is IBulkEventSink bulkSink
+            ? await component.Component.SubscribeManyAsync(request, new BulkLimits(bulk.MaxMessages, bulk.MaxWait), (messages, stopping) => delivery.HandleManyAsync(bulkSink, messages, stopping), cancellationToken).ConfigureAwait(false)
+            : await component.Component.SubscribeAsync(request, delivery.HandleAsync, cancellationToken).ConfigureAwait(false);
+        return new Running(subscription, component.Component, handle);
+    }
+
+    private async Task<IReadOnlyList<Subscription>> AskAsync(CancellationToken cancellationToken)
+    {
+        if (_runtime.Options.DisableInitEndpoints.Contains("subscribe") || !_runtime.Components.All<IPubSub>().Any())
+            return [];
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var asked = _runtime.App.IsGrpc ? await AskGrpcAsync(cancellationToken).ConfigureAwait(false) : await AskHttpAsync(cancellationToken).ConfigureAwait(false);
+                if (asked.Count > 0)
+                    LogAsked(string.Join(", ", asked.Select(s => $"{s.Topic} through pubsub={s.PubSub}")));
+                return asked;
+            }
+            catch (Exception e) when (e is HttpRequestException or RpcException { StatusCode: StatusCode.Unavailable } && attempt < AskAttempts)
+            {
+                await Task.Delay(AskPause * Math.Pow(1.5, attempt - 1), _runtime.Time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is HttpRequestException or RpcException or JsonException or CelException)
+            {
+                LogNotAsked(e.Message);
+                return [];
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<Subscription>> AskHttpAsync(CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("/dapr/subscribe", UriKind.Relative));
+        request.Headers.TryAddWithoutValidation("dapr-app-id", _runtime.Options.AppId);
+        using var response = await _runtime.App.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        var body = await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+        switch ((int)response.StatusCode)
+        {
+            case 200:
+                if (body.Length == 0)
+                    return [];
+                return JsonNode.Parse(body) switch
+                {
+                    JsonArray list => SubscriptionForms.FromHttp(list),
+                    null => [],
+                    _ => throw new JsonException("the app's answer to /dapr/subscribe is no list"),
+                };
+            case 404:
+                return [];
+            default:
+                LogNotAsked($"app returned http status code {(int)response.StatusCode} from subscription endpoint");
+                return [];
+        }
+    }
+
+    private async Task<IReadOnlyList<Subscription>> AskGrpcAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var response = await new AppCallback.AppCallbackClient(_runtime.App.Grpc).ListTopicSubscriptionsAsync(new Empty(), cancellationToken: cancellationToken).ResponseAsync.ConfigureAwait(false);
+            return SubscriptionForms.FromGrpc(response.Subscriptions);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            return [];
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "app is subscribed to the following topics: [{Topics}]")]
+    private partial void LogAsked(string topics);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "error getting topic subscriptions from the app: {Reason}")]
+    private partial void LogNotAsked(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "subscription to topic '{Topic}' on pubsub '{PubSub}' is not allowed")]
+    private partial void LogNotAllowed(string topic, string pubSub);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "error occurred while beginning pubsub for topic {Topic} on component {PubSub}: {Reason}")]
+    private partial void LogFailed(string topic, string pubSub, string reason);
+
+    private sealed record Running(Subscription Subscription, IPubSub Component, IAsyncDisposable Handle) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => Handle.DisposeAsync();
+    }
+
+    private sealed class StreamEntry(SubscriptionManager owner, Subscription subscription, IEventSink sink) : IAsyncDisposable
+    {
+        public Subscription Subscription => subscription;
+
+        public Running? Running { get; set; }
+
+        // Goes on with the component that took the place of the one it began with. Under the owner's lock.
+        public async ValueTask ReplaceAsync(CancellationToken cancellationToken)
+        {
+            var component = PubSubComponent.Find(owner._runtime, subscription.PubSub);
+            if (component?.Component == Running?.Component)
+                return;
+            if (Running is { } old)
+                await old.DisposeAsync().ConfigureAwait(false);
+            Running = component is not null && component.Scopes.AllowsSubscribe(subscription.Topic) ? await owner.BeginAsync(subscription, component, sink, cancellationToken).ConfigureAwait(false) : null;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            lock (owner._streams)
+            {
+                if (!owner._streams.Remove(this))
+                    return;
+            }
+
+            if (Running is { } running)
+                await running.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}
