@@ -4,5 +4,5 @@ namespace DaprPlatform.Sidecar.Configuration;
 
 internal static class ConfigurationComponents
 {
-    public static IEnumerable<ComponentType> Types => [];
+    public static IEnumerable<ComponentType> Types => [new("configuration.redis", spec => new RedisConfigurationStore(spec), "embedded key-value store")];
 }

@@ -4,6 +4,8 @@ using DaprPlatform.Sidecar.StandIns;
 
 if (args is ["stand-in", .. var standIn])
     return await StandInProcess.RunAsync(standIn).ConfigureAwait(false);
+if (args is ["config-set", .. var item])
+    return await ConfigSet.RunAsync(item).ConfigureAwait(false);
 
 Flags flags;
 try

@@ -6,8 +6,12 @@ internal static class BuildingBlocks
     public static IEnumerable<IBuildingBlock> Create(SidecarRuntime runtime) =>
     [
         new HealthApi(runtime),
+        new Invocation.InvocationApi(runtime),
         new PubSub.PubSubApi(runtime),
         new State.StateApi(runtime),
+        new Secrets.SecretsApi(runtime),
+        new Configuration.ConfigurationApi(runtime),
+        new Locking.LockApi(runtime),
         new Workflow.WorkflowApi(runtime),
     ];
 }

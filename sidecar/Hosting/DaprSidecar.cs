@@ -21,6 +21,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
     private ApiServer? _server;
     private HealthApi? _health;
     private Task _initialising = Task.CompletedTask;
+    private IDisposable? _registration;
     private int _stopped;
 
     /// <param name="loggers">Null logs nothing.</param>
@@ -58,6 +59,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
             _health = _runtime.Block<HealthApi>();
             _server = new ApiServer(Options, Handlers(), _runtime.Loggers);
             await ListenAsync(_server, cancellationToken).ConfigureAwait(false);
+            _registration = _runtime.Engine.Apps.Register(_runtime, new UriBuilder("http", InternalHost(), Options.InternalGrpcPort).Uri);
         }
         catch (Exception e) when (e is Resources.ResourceException or ComponentException or IOException or Storage.StoreException)
         {
@@ -80,6 +82,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
             return true;
         LogStopping();
+        _registration?.Dispose();
         _stopping.Cancel();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Options.GracefulShutdown);
@@ -112,6 +115,9 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         await StopAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }
+
+    // Where other processes of the machine reach the internal port.
+    private string InternalHost() => Options.InternalGrpcListenAddress is { Length: > 0 } given and not ("0.0.0.0" or "[::]" or "::" or "localhost") ? given : "127.0.0.1";
 
     private async Task InitialiseAsync(Stopwatch clock)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using DaprPlatform.Sidecar.StandIns;
+using DaprPlatform.Sidecar.Invocation;
 using DaprPlatform.Sidecar.Storage;
 
 namespace DaprPlatform.Sidecar.Hosting;
@@ -57,6 +58,12 @@ public sealed class Engine : IAsyncDisposable
     /// <summary>What all sidecars of this engine have in common under a name, made at the first use; disposed of with the engine, before the store.</summary>
     internal T Shared<T>(string name, Func<Engine, T> create) where T : class => (T)_shared.GetOrAdd(name, _ => new Lazy<object>(() => create(this))).Value;
 
+    /// <summary>Where the sidecars of an app id are, in this engine and in other processes.</summary>
+    internal AppDirectory Apps { get; } = new();
+
+    /// <summary>The ways to sidecars of other processes.</summary>
+    internal PeerConnections Peers { get; } = new();
+
     /// <summary>Opens an engine on its folder.</summary>
     /// <exception cref="IOException">The folder cannot be made.</exception>
     public static Task<Engine> OpenAsync(EngineOptions options, CancellationToken cancellationToken = default)
@@ -69,6 +76,7 @@ public sealed class Engine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await Peers.DisposeAsync().ConfigureAwait(false);
         if (_standIns.IsValueCreated)
             await _standIns.Value.DisposeAsync().ConfigureAwait(false);
         foreach (var shared in _shared.Values.Where(s => s.IsValueCreated).Select(s => s.Value))

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using DaprPlatform.Sidecar.Apps;
 using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Http;
+using DaprPlatform.Sidecar.Invocation;
 using DaprPlatform.Sidecar.Middleware;
 using DaprPlatform.Sidecar.Observability;
 using DaprPlatform.Sidecar.Resiliency;
@@ -23,6 +24,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         Engine = engine;
         Options = options;
         Loggers = loggers;
+        Self = new Caller(options.AppId, options.Namespace);
         Components = new ComponentCatalog(options, engine, loggers, engine.Time);
         Metrics = new DaprMetrics(options with { EnableMetrics = false }, []);
         App = new AppChannel(options with { AppPort = null }, engine.Time, Metrics, loggers);
@@ -39,6 +41,9 @@ internal sealed class SidecarRuntime : IAsyncDisposable
     public ILoggerFactory Loggers { get; }
 
     public TimeProvider Time => Engine.Time;
+
+    /// <summary>How this sidecar introduces itself to others.</summary>
+    public Caller Self { get; }
 
     /// <summary>The Configuration: the --config files, the later one winning per field.</summary>
     public ConfigurationSpec Configuration { get; private set; } = new([]);
@@ -62,6 +67,12 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 
     public ResiliencyProvider Resiliency { get; private set; } = ResiliencyProvider.None;
 
+    /// <summary>HTTPEndpoint resources.</summary>
+    public HttpEndpoints Endpoints { get; private set; } = null!;
+
+    /// <summary>Service invocation; there once the building blocks are made.</summary>
+    public InvocationApi Invocation { get; set; } = null!;
+
     public Router Router { get; } = new();
 
     public ShutdownSignal Shutdown { get; } = new();
@@ -81,6 +92,9 @@ internal sealed class SidecarRuntime : IAsyncDisposable
     /// <summary>What other sidecars send to the internal port.</summary>
     public RequestDelegate InternalHandler { get; set; } = static http => Refuse(http, StatusCodes.Status404NotFound);
 
+    /// <summary>Paths of the internal port that building blocks answer, for what sidecars of different processes have to tell each other.</summary>
+    public Dictionary<string, RequestDelegate> InternalRoutes { get; } = new(StringComparer.Ordinal);
+
     /// <summary>GET on the metrics port.</summary>
     public RequestDelegate MetricsAsync { get; set; } = static http => Refuse(http, StatusCodes.Status404NotFound);
 
@@ -97,6 +111,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         App = new AppChannel(Options, Time, Metrics, Loggers);
         Resiliency = ResiliencyProvider.Create(Resources, this);
         await Components.LoadAsync(Resources, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
+        Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, Loggers.CreateLogger("dapr.runtime.processor"), cancellationToken).ConfigureAwait(false);
         HttpPipeline = HttpPipeline.Create(Configuration.Spec, "httpPipeline", Components);
         App.Pipeline = HttpPipeline.Create(Configuration.Spec, "appHttpPipeline", Components);
         _blocks.AddRange(BuildingBlocks.Create(this));
@@ -130,6 +145,8 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         }
 
         await Components.DisposeAsync().ConfigureAwait(false);
+        if (Endpoints is not null)
+            await Endpoints.DisposeAsync().ConfigureAwait(false);
         await App.DisposeAsync().ConfigureAwait(false);
         await Tracing.DisposeAsync().ConfigureAwait(false);
     }

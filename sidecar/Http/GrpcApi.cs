@@ -1,24 +1,30 @@
 using System.Security.Cryptography;
 using System.Text;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Observability;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 
 namespace DaprPlatform.Sidecar.Http;
 
 /// <summary>
 /// The gRPC API of one sidecar: <c>dapr.proto.runtime.v1.Dapr</c> and the further services of the building blocks by one look-up of the path; every other
-/// method is proxied to the app that the call names.
+/// method is proxied to the app that the call names. In daprd's order: allowed APIs, token, tracing, metrics, API logging.
 /// </summary>
 internal sealed class GrpcApi
 {
+    private const string DaprService = "/dapr.proto.runtime.v1.Dapr/";
     private readonly SidecarRuntime _runtime;
     private readonly List<GrpcMethodTable> _tables = [];
+    private readonly byte[]? _token;
 
     public GrpcApi(SidecarRuntime runtime)
     {
         _runtime = runtime;
+        _token = runtime.Options.ApiToken is { } token ? Encoding.UTF8.GetBytes(token) : null;
         _tables.Add(GrpcMethodTable.Create(new DaprGrpcService(runtime), Options()));
         foreach (var block in runtime.GrpcServices)
             _tables.Add(block(Options()));
@@ -26,9 +32,60 @@ internal sealed class GrpcApi
 
     public Task HandleAsync(HttpContext http)
     {
-        if (_runtime.Options.ApiToken is { } token && RefuseToken(http, token) is { } refusal)
-            return refusal;
         var path = http.Request.Path.Value ?? "";
+        if (path.StartsWith(DaprService, StringComparison.Ordinal))
+        {
+            var (group, version) = GrpcEndpoints.Of(path.AsSpan(DaprService.Length));
+            if (!_runtime.Router.Access.AllowsGrpc(group, version))
+                return RefuseAsync(http, StatusCode.Unimplemented, "Not Implemented", "501", "requested endpoint is not available");
+        }
+
+        if (_token is not null)
+        {
+            var given = http.Request.Headers["dapr-api-token"].ToString();
+            if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), _token))
+                return RefuseAsync(http, StatusCode.Unauthenticated, "Unauthorized", "401", given.Length == 0 ? "missing api token in request metadata" : "authentication error: api token mismatch");
+            http.Request.Headers.Remove("dapr-api-token");
+        }
+
+        return ObservedAsync(http, path);
+    }
+
+    /// <summary>Calls from other sidecars.</summary>
+    public Task HandleInternalAsync(HttpContext http) => _runtime.InternalHandler(http);
+
+    private async Task ObservedAsync(HttpContext http, string path)
+    {
+        var start = _runtime.Time.GetTimestamp();
+        var span = _runtime.Tracing.IsOn ? GrpcSpans.Start(_runtime.Tracing, http, path) : null;
+        Span.Current = span;
+        try
+        {
+            await DispatchAsync(http, path).ConfigureAwait(false);
+        }
+        finally
+        {
+            var (code, message) = Outcome(http);
+            if (span is not null)
+            {
+                if (code != StatusCode.OK)
+                    span.Fail(message);
+                span.Dispose();
+                Span.Current = null;
+            }
+
+            // Calls that are passed on count where they are answered.
+            if (path.StartsWith(DaprService, StringComparison.Ordinal))
+            {
+                _runtime.Metrics.Grpc.Served(path, Invocation.InvocationException.Name(code), _runtime.Time.GetElapsedTime(start).TotalMilliseconds, http.Request.ContentLength ?? 0, http.Response.ContentLength ?? 0);
+                if (_runtime.ApiLog.Enabled)
+                    _runtime.ApiLog.Grpc(http, path, (int)code, start);
+            }
+        }
+    }
+
+    private Task DispatchAsync(HttpContext http, string path)
+    {
         foreach (var table in _tables)
         {
             if (table.TryGet(path, out var handler))
@@ -38,23 +95,29 @@ internal sealed class GrpcApi
         return _runtime.GrpcFallback(http);
     }
 
-    /// <summary>Calls from other sidecars.</summary>
-    public Task HandleInternalAsync(HttpContext http) => _runtime.InternalHandler(http);
-
-    private GrpcServiceOptions Options() => new() { MaxReceiveMessageSize = _runtime.Options.MaxBodySize, MaxSendMessageSize = null, EnableDetailedErrors = true };
-
-    private static Task? RefuseToken(HttpContext http, string token)
+    private GrpcServiceOptions Options()
     {
-        var given = http.Request.Headers["dapr-api-token"].ToString();
-        if (CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(token)))
-        {
-            http.Request.Headers.Remove("dapr-api-token");
-            return null;
-        }
+        var options = new GrpcServiceOptions { MaxReceiveMessageSize = _runtime.Options.MaxBodySize, MaxSendMessageSize = null, EnableDetailedErrors = true };
+        if (_runtime.Tracing.IsOn)
+            options.Interceptors.Add<GrpcSpans.Describer>();
+        return options;
+    }
 
-        var info = ApiException.Info("Unauthorized", ("http.code", "401"), ("http.error_message", given.Length == 0 ? "missing api token in request metadata" : "authentication error: api token mismatch"));
-        info.Domain = "dapr.io";
-        var error = new ApiException(401, StatusCode.Unauthenticated, "Unauthorized", "Unauthorized", info).ToRpcException();
+    private static (StatusCode Code, string Message) Outcome(HttpContext http)
+    {
+        var status = StringValues.Empty;
+        var message = StringValues.Empty;
+        if (http.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { } trailers && trailers.TryGetValue("grpc-status", out status))
+            trailers.TryGetValue("grpc-message", out message);
+        else if (http.Response.Headers.TryGetValue("grpc-status", out status))
+            http.Response.Headers.TryGetValue("grpc-message", out message);
+        return int.TryParse(status.ToString(), System.Globalization.CultureInfo.InvariantCulture, out var code) ? ((StatusCode)code, GrpcProtocol.DecodeMessage(message.ToString())) : (StatusCode.Cancelled, "context canceled");
+    }
+
+    private static Task RefuseAsync(HttpContext http, StatusCode code, string reason, string httpCode, string message)
+    {
+        var info = ApiException.Info(reason, ("http.code", httpCode), ("http.error_message", message));
+        var error = new ApiException(int.Parse(httpCode, System.Globalization.CultureInfo.InvariantCulture), code, reason, reason, info).ToRpcException();
         return GrpcProtocol.WriteStatus(http, error.Status, error.Trailers);
     }
 }

@@ -4,5 +4,5 @@ namespace DaprPlatform.Sidecar.Locking;
 
 internal static class LockComponents
 {
-    public static IEnumerable<ComponentType> Types => [];
+    public static IEnumerable<ComponentType> Types => [new("lock.redis", spec => new RedisLockStore(spec), "embedded key-value store")];
 }

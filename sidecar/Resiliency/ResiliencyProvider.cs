@@ -1,5 +1,9 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Observability;
 using DaprPlatform.Sidecar.Resources;
+using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.Resiliency;
 
@@ -9,42 +13,169 @@ internal enum ComponentDirection
     Outbound,
 }
 
-/// <summary>The policies of all Resiliency resources, by target (https://docs.dapr.io/operations/resiliency/).</summary>
-internal sealed class ResiliencyProvider
+/// <summary>
+/// The policies of all Resiliency resources, by target (https://docs.dapr.io/operations/resiliency/). Policies are shared by name between resources; a later
+/// resource replaces policies and whole targets of the same name. A target that is not named has the default policies, one that is named without a policy has none.
+/// </summary>
+internal sealed partial class ResiliencyProvider
 {
-    public static ResiliencyProvider None { get; } = new();
+    private const int DefaultCacheSize = 5000;
+    private readonly Dictionary<string, TimeSpan> _timeouts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RetryPolicy> _retries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, CircuitBreakerPolicy> _breakers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Target> _apps = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Target> _actors = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string, ComponentDirection), Target> _components = [];
+    private readonly ConcurrentDictionary<(string Target, string Key), ResiliencyPolicy> _made = new();
+    private readonly ConcurrentDictionary<(string Target, string Key), CircuitBreaker> _state = new();
+    private readonly TimeProvider _time;
+    private readonly ResiliencyMetrics? _metrics;
+    private readonly ILogger? _logger;
+    private readonly bool _hasDefaults;
+
+    private ResiliencyProvider(TimeProvider time, ResiliencyMetrics? metrics, ILogger? logger, IEnumerable<Resource> resources)
+    {
+        _time = time;
+        _metrics = metrics;
+        _logger = logger;
+        foreach (var resource in resources)
+            Add(resource);
+        _hasDefaults = _timeouts.Keys.Concat(_retries.Keys).Concat(_breakers.Keys).Any(n => n.StartsWith("Default", StringComparison.Ordinal));
+        BuiltInServiceRetry = BuiltIn("DaprBuiltInServiceRetries");
+    }
+
+    public static ResiliencyProvider None { get; } = new(TimeProvider.System, null, null, []);
+
+    /// <summary>Names of the resources, for the metadata.</summary>
+    public List<string> Names { get; } = [];
+
+    /// <summary>For calls to other sidecars that cannot be reached, where the target has no policy of its own: three retries, a second apart.</summary>
+    public RetryPolicy BuiltInServiceRetry { get; }
 
     public static ResiliencyProvider Create(IReadOnlyList<Resource> resources, SidecarRuntime runtime)
     {
-        _ = resources;
-        _ = runtime;
-        return None;
+        var own = resources.Where(r => r.Kind == "Resiliency").ToList();
+        return own.Count == 0 ? None : new ResiliencyProvider(runtime.Time, runtime.Metrics.Resiliency, runtime.Loggers.CreateLogger("dapr.runtime.resiliency"), own);
+    }
+
+    /// <summary>A policy that applies where nothing else does. It may be replaced by one of its name, but for actors that are not found; fewer than three retries become three.</summary>
+    public RetryPolicy BuiltIn(string name)
+    {
+        var standard = name switch
+        {
+            "DaprBuiltInServiceRetries" or "DaprBuiltInActorRetries" => RetryPolicy.Constant(TimeSpan.FromSeconds(1), 3),
+            "DaprBuiltInActorNotFoundRetries" => RetryPolicy.Constant(TimeSpan.FromSeconds(1), 5),
+            "DaprBuiltInActorReminderRetries" => RetryPolicy.Exponential(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(60), -1, TimeSpan.FromMinutes(15)),
+            "DaprBuiltInInitializationRetries" => RetryPolicy.Exponential(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(10), 3, TimeSpan.Zero),
+            _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such built-in policy"),
+        };
+        if (name == "DaprBuiltInActorNotFoundRetries" || !_retries.TryGetValue(name, out var given))
+            return standard;
+        return given.MaxRetries is >= 0 and < 3 ? given with { MaxRetries = 3 } : given;
     }
 
     /// <param name="kind">Type of component as in default policies' names, such as <c>Statestore</c> or <c>Pubsub</c>.</param>
-    public ResiliencyPolicy ForComponent(string name, string kind, ComponentDirection direction) => ResiliencyPolicy.Direct;
+    public ResiliencyPolicy ForComponent(string name, string kind, ComponentDirection direction)
+    {
+        var found = _components.TryGetValue((name, direction), out var target);
+        if (!found && !_hasDefaults)
+            return ResiliencyPolicy.Direct;
+        var text = direction == ComponentDirection.Inbound ? "Inbound" : "Outbound";
+        return Policy($"{kind}_{name}/{text}", "", target, [$"{kind}Component{text}", $"Component{text}", "Component", ""], text.ToLowerInvariant(), $"{kind}_{name}", DefaultCacheSize);
+    }
 
-    /// <param name="key">What the breaker is kept by, such as app id + method.</param>
-    public ResiliencyPolicy ForApp(string appId, string key) => ResiliencyPolicy.Direct;
+    /// <summary>Whether calls to an app are under any policy, built-in ones apart.</summary>
+    public bool AppliesToApp(string appId) => _hasDefaults || _apps.ContainsKey(appId);
 
-    public ResiliencyPolicy ForActor(string actorType, string actorId) => ResiliencyPolicy.Direct;
+    /// <param name="key">What the breaker is kept by, such as the method; empty: one for the whole target.</param>
+    public ResiliencyPolicy ForApp(string appId, string key)
+    {
+        var found = _apps.TryGetValue(appId, out var target);
+        if (!found && !_hasDefaults)
+            return ResiliencyPolicy.Direct;
+        return Policy($"app_{appId}", key, target, ["App", ""], "outbound", $"app_{appId}", target?.CacheSize ?? DefaultCacheSize);
+    }
+
+    public ResiliencyPolicy ForActor(string actorType, string actorId)
+    {
+        var found = _actors.TryGetValue(actorType, out var target);
+        if (!found && !_hasDefaults)
+            return ResiliencyPolicy.Direct;
+        return Policy($"actor_{actorType}", target?.Scope == "type" ? "" : actorId, target, ["Actor", ""], "outbound", $"actor_{actorType}", target?.CacheSize ?? DefaultCacheSize);
+    }
+
+    private ResiliencyPolicy Policy(string scope, string key, Target? target, string[] levels, string direction, string metricTarget, int cacheSize)
+    {
+        if (_made.TryGetValue((scope, key), out var made))
+            return made;
+        var (timeoutName, retryName, breakerName) = target is not null
+            ? (target.Timeout, target.Retry, target.Breaker)
+            : (Default("TimeoutPolicy", _timeouts.ContainsKey), Default("RetryPolicy", _retries.ContainsKey), Default("CircuitBreakerPolicy", _breakers.ContainsKey));
+        var use = _metrics is null ? null : new PolicyUse(_metrics, target?.Resource ?? "default", direction, metricTarget);
+        var breakers = new List<CircuitBreaker>();
+        if (_breakers.TryGetValue(breakerName ?? "", out var breaker))
+        {
+            breakers.Add(Breaker(key));
+            // A breaker for the type and one for the actor.
+            if (target?.Scope == "both" && key.Length > 0)
+                breakers.Insert(0, Breaker(""));
+        }
+
+        var policy = new ResiliencyPolicy(_timeouts.GetValueOrDefault(timeoutName ?? ""), _retries.GetValueOrDefault(retryName ?? ""), breakers, use, _time, _logger) { IsExplicit = target is not null };
+        if (_made.Count >= cacheSize)
+        {
+            _made.Clear();
+            _state.Clear();
+        }
+
+        return _made.GetOrAdd((scope, key), policy);
+
+        CircuitBreaker Breaker(string of) => _state.GetOrAdd((scope, of), static (_, a) => new CircuitBreaker(a.breaker, a._time, a.use is null ? null : a.use.BreakerChanged), (breaker, _time, use));
+
+        string? Default(string suffix, Func<string, bool> exists) => levels.Select(l => $"Default{l}{suffix}").FirstOrDefault(exists);
+    }
+
+    private void Add(Resource resource)
+    {
+        var policies = resource.Spec.Object("policies") ?? [];
+        try
+        {
+            foreach (var (name, value) in policies.Object("timeouts") ?? [])
+                _timeouts[name] = RetryPolicy.DurationOf(value.Text() ?? "");
+            foreach (var (name, value) in policies.Object("retries") ?? [])
+                _retries[name] = RetryPolicy.Parse(value as JsonObject ?? []);
+            foreach (var (name, value) in policies.Object("circuitBreakers") ?? [])
+                _breakers[name] = CircuitBreakerPolicy.Parse(value as JsonObject ?? []);
+        }
+        catch (Exception e) when (e is FormatException or OverflowException)
+        {
+            if (_logger is not null)
+                LogMalformed(_logger, resource.Name, e.Message);
+            return;
+        }
+
+        var targets = resource.Spec.Object("targets") ?? [];
+        foreach (var (name, value) in targets.Object("apps") ?? [])
+            _apps[name] = Target.Parse(resource.Name, value as JsonObject ?? []);
+        foreach (var (name, value) in targets.Object("actors") ?? [])
+            _actors[name] = Target.Parse(resource.Name, value as JsonObject ?? []);
+        foreach (var (name, value) in targets.Object("components") ?? [])
+        {
+            var component = value as JsonObject ?? [];
+            _components[(name, ComponentDirection.Inbound)] = Target.Parse(resource.Name, component.Object("inbound") ?? []);
+            _components[(name, ComponentDirection.Outbound)] = Target.Parse(resource.Name, component.Object("outbound") ?? []);
+        }
+
+        Names.Add(resource.Name);
+        _metrics?.Loaded(resource.Name);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Could not read resiliency policy {Name}: {Reason}")]
+    private static partial void LogMalformed(ILogger logger, string name, string reason);
+
+    private sealed record Target(string Resource, string? Timeout, string? Retry, string? Breaker, int CacheSize, string Scope)
+    {
+        public static Target Parse(string resource, JsonObject spec) => new(resource, spec.Text("timeout"), spec.Text("retry"), spec.Text("circuitBreaker"),
+            spec.Number("circuitBreakerCacheSize") is var size and > 0 ? size.Value : DefaultCacheSize, spec.Text("circuitBreakerScope") ?? "id");
+    }
 }
-
-/// <summary>Runs an operation under timeout (each attempt), circuit breaker and retry, in this order from the inside.</summary>
-internal class ResiliencyPolicy
-{
-    /// <summary>No policy: the operation as it is.</summary>
-    public static ResiliencyPolicy Direct { get; } = new();
-
-    /// <summary>True when a policy applies at all; false for <see cref="Direct"/>.</summary>
-    public virtual bool IsDefined => false;
-
-    /// <summary>
-    /// Runs the operation, again while it throws and the policy says so. The last exception goes through; <see cref="PermanentException"/> is never retried
-    /// (its inner exception is thrown).
-    /// </summary>
-    public virtual ValueTask<T> RunAsync<T>(Func<CancellationToken, ValueTask<T>> operation, CancellationToken cancellationToken) => operation(cancellationToken);
-}
-
-/// <summary>A failure that repeating cannot mend.</summary>
-internal sealed class PermanentException(Exception inner) : Exception(inner.Message, inner);

@@ -1,4 +1,5 @@
 using DaprPlatform.Sidecar.StandIns.Log;
+using DaprPlatform.Sidecar.Storage;
 using Grpc.AspNetCore.Server;
 
 namespace DaprPlatform.Sidecar.StandIns;
@@ -18,5 +19,11 @@ internal static class StandInKinds
         (servers, options) => GrpcMethodTable.Create(new StreamLogService(servers), options),
         (invoker, address) => new RemoteStreamLog(invoker, address));
 
-    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams];
+    /// <summary>Redis and etcd: keys with values; the address says which (see <see cref="KeyValueServers"/>).</summary>
+    public static readonly StandInKind<IKeyValueServer> KeyValue = new("keyvalue",
+        async place => await KeyValueServers.ConnectAsync(place.Engine, place.Address).ConfigureAwait(false),
+        (servers, options) => GrpcMethodTable.Create(new KeyValueService(servers), options),
+        (invoker, address) => new RemoteKeyValueServer(invoker, address));
+
+    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams, KeyValue];
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using DaprPlatform.Sidecar.Components;
+using DaprPlatform.Sidecar.StandIns;
 using DaprPlatform.Sidecar.Storage;
 
 namespace DaprPlatform.Sidecar.State;
@@ -25,7 +26,7 @@ internal abstract class KeyValueStateStore(ComponentSpec spec) : IStateStore
 
     private IKeyValueServer Server => _server ?? throw new InvalidOperationException("the store is not initialised");
 
-    public async Task InitAsync(CancellationToken cancellationToken) => _server = await KeyValueServers.ConnectAsync(spec.Engine, Address()).ConfigureAwait(false);
+    public async Task InitAsync(CancellationToken cancellationToken) => _server = await KeyValueServers.StandInAsync(spec, Address(), cancellationToken).ConfigureAwait(false);
 
     public async ValueTask<StateItem?> GetAsync(string key, Consistency consistency, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken) =>
         Item(await Server.GetAsync(Space, ServerKey(key), cancellationToken).ConfigureAwait(false));
@@ -169,7 +170,7 @@ internal sealed class EtcdStateStore(ComponentSpec spec) : KeyValueStateStore(sp
         }
     }
 
-    protected override string Address() => "etcd://" + string.Join(',', Spec.Required("endpoints").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+    protected override string Address() => "etcd://" + StandInAddress.Of(Spec.Required("endpoints"), 2379);
 
     protected override string ServerKey(string key) => _prefix + key;
 

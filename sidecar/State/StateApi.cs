@@ -38,13 +38,14 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
     /// <summary>Null when there is no such key.</summary>
     public async ValueTask<StateItem?> GetAsync(NamedStateStore named, string key, Consistency consistency, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken)
     {
+        using var counted = Count(named, "get");
         try
         {
             var stored = named.StoredKey(key);
             var policy = Policy(named);
-            return await (policy.IsDefined
+            return counted.Done(await (policy.IsDefined
                 ? policy.RunAsync(token => named.Store.GetAsync(stored, consistency, metadata, token), cancellationToken)
-                : named.Store.GetAsync(stored, consistency, metadata, cancellationToken)).ConfigureAwait(false);
+                : named.Store.GetAsync(stored, consistency, metadata, cancellationToken)).ConfigureAwait(false));
         }
         catch (Exception e) when (IsFailure(e))
         {
@@ -60,13 +61,14 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
             stored[i] = named.StoredKey(keys[i]);
         if (stored.Length == 0)
             return [];
+        using var counted = Count(named, "bulk_get");
         try
         {
             var policy = Policy(named);
             var items = await (policy.IsDefined
                 ? policy.RunAsync(token => named.Store.GetManyAsync(stored, metadata, token), cancellationToken)
                 : named.Store.GetManyAsync(stored, metadata, cancellationToken)).ConfigureAwait(false);
-            return Answers(named.Store, keys, items);
+            return counted.Done(Answers(named.Store, keys, items));
         }
         catch (StateException)
         {
@@ -109,6 +111,7 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
             return;
         if (named.Store.MaxTransactionSize is { } limit && operations.Count > limit)
             throw StateErrors.TooManyTransactions(named.Name, operations.Count, limit);
+        using var counted = Count(named, "transaction");
         try
         {
             var writes = new StateWrite[operations.Count];
@@ -119,6 +122,7 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
                 await outbox.TransactAsync(named.Name, writes, named.StoredKey, CommitAsync, cancellationToken).ConfigureAwait(false);
             else
                 await CommitAsync(writes, cancellationToken).ConfigureAwait(false);
+            counted.Done();
         }
         catch (Exception e) when (IsFailure(e))
         {
@@ -132,10 +136,11 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
     {
         if (!named.Store.TakesQueries)
             throw StateErrors.QueryNotSupported(named.Name);
+        using var counted = Count(named, "query");
         try
         {
             var parsed = StateQuery.Parse(query, metadata);
-            return await Policy(named).RunAsync(token => named.Store.QueryAsync(parsed, token), cancellationToken).ConfigureAwait(false);
+            return counted.Done(await Policy(named).RunAsync(token => named.Store.QueryAsync(parsed, token), cancellationToken).ConfigureAwait(false));
         }
         catch (Exception e) when (IsFailure(e))
         {
@@ -150,11 +155,13 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
         foreach (var request in requests)
             _ = named.StoredKey(request.Key);
         var policy = Policy(named);
+        using var counted = Count(named, errorCode switch { "ERR_STATE_SAVE" => "set", "ERR_STATE_DELETE" => "delete", _ => "bulk_delete" });
         try
         {
             if (requests.Count == 1)
             {
                 await OneAsync(requests[0]).ConfigureAwait(false);
+                counted.Done();
                 return;
             }
 
@@ -167,6 +174,7 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
             if (all.Exception?.InnerExceptions is { Count: > 0 } failures)
                 throw Joined(failures);
             all.GetAwaiter().GetResult();
+            counted.Done();
         }
         catch (Exception e) when (IsFailure(e))
         {
@@ -233,6 +241,8 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
     }
 
     private static bool IsFailure(Exception e) => e is not (ApiException or OperationCanceledException);
+
+    private CountedOperation Count(NamedStateStore named, string operation) => new(runtime.Metrics, "state", named.Name, operation);
 }
 
 /// <summary>A store as an app names it.</summary>

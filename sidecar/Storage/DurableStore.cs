@@ -342,4 +342,4 @@ internal sealed class DurableStore : IAsyncDisposable
 }
 
 /// <summary>The durable store cannot be opened, read or written; the message names the file and the reason.</summary>
-internal sealed class StoreException(string message, Exception inner) : IOException(message, inner);
+internal sealed class StoreException(string message, Exception? inner = null) : IOException(message, inner);

@@ -1,4 +1,6 @@
+using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.StandIns;
 
 namespace DaprPlatform.Sidecar.Storage;
 
@@ -28,7 +30,21 @@ internal sealed class KeyValueServers : IAsyncDisposable
 
     private KeyValueTable Table { get; }
 
-    /// <summary>The server of an address; the first call reads what earlier runs have left.</summary>
+    /// <summary>The server that a component names, in this process or in the one that all sidecars of the machine share.</summary>
+    /// <exception cref="ComponentException">It cannot be reached.</exception>
+    public static async ValueTask<IKeyValueServer> StandInAsync(ComponentSpec spec, string address, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await spec.Engine.StandIns.GetAsync(StandInKinds.KeyValue, address, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StandInException or StoreException)
+        {
+            throw new ComponentException(e.Message, e);
+        }
+    }
+
+    /// <summary>The server of an address in this process; the first call reads what earlier runs have left.</summary>
     /// <exception cref="StoreException">The durable store cannot be read.</exception>
     public static async Task<IKeyValueServer> ConnectAsync(Engine engine, string address) =>
         await engine.Shared("keyvalue", e => new KeyValueServers(e.Store, e.Time)).ConnectAsync(address).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using DaprPlatform.Sidecar.Components;
+using DaprPlatform.Sidecar.StandIns;
 
 namespace DaprPlatform.Sidecar.Storage;
 
@@ -10,6 +11,6 @@ internal static class RedisAddress
     {
         var host = spec.Value("redisHost") is { Length: > 0 } given ? given : spec.Value("host") is { Length: > 0 } alias ? alias : throw new ComponentException("redis store error: missing host address");
         var database = spec.Value("redisDB") is { Length: > 0 } number ? number : "0";
-        return $"redis://{host.Trim()}/{database}";
+        return $"redis://{StandInAddress.Of(host, 6379)}/{database}";
     }
 }

@@ -42,8 +42,7 @@ internal abstract class RequestBody
 }
 
 /// <summary>
-/// A body that comes from a caller while it is passed on. With a known length it is kept as it goes by, if asked to, so that a retry can send it again; a chunked
-/// one is sent at most once, as in daprd.
+/// A body that comes from a caller while it is passed on; kept as it goes by, if asked to, so that a retry can send it again.
 /// </summary>
 internal sealed class StreamedBody(PipeReader source, long? length, bool keep, long limit) : RequestBody
 {
@@ -63,8 +62,8 @@ internal sealed class StreamedBody(PipeReader source, long? length, bool keep, l
     {
         if (!CanWrite)
             throw new InvalidOperationException("a streamed body can be sent once only");
-        if (keep && length is { } known)
-            _kept ??= new ArrayBufferWriter<byte>((int)Math.Clamp(known, 1, limit));
+        if (keep)
+            _kept ??= new ArrayBufferWriter<byte>((int)Math.Clamp(length ?? 256, 1, limit));
         _begun = true;
         if (_kept is { WrittenCount: > 0 })
             await to.WriteAsync(_kept.WrittenMemory, cancellationToken).ConfigureAwait(false);
