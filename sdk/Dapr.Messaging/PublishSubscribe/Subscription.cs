@@ -151,6 +151,8 @@ internal sealed class Subscription : IAsyncDisposable
     {
         await foreach (var message in _queue.Reader.ReadAllAsync(_end.Token).ConfigureAwait(false))
         {
+            // Enumerating looks at the token only when the queue is empty.
+            _end.Token.ThrowIfCancellationRequested();
             var action = await Handle(message).ConfigureAwait(false);
             var processed = new Wire.SubscribeTopicEventsRequestProcessedAlpha1 { Id = message.Id, Status = new Wire.TopicEventResponse { Status = Map(action) } };
             await _call.RequestStream.WriteAsync(new Wire.SubscribeTopicEventsRequestAlpha1 { EventProcessed = processed }, _abort.Token).ConfigureAwait(false);
