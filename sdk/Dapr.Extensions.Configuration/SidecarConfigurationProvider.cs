@@ -46,13 +46,14 @@ internal abstract class SidecarConfigurationProvider(DaprClient client, TimeSpan
 
     async Task Retry()
     {
-        var stopping = Stopping;
+        var (stopping, before) = (Stopping, Data);
         while (!stopping.IsCancellationRequested)
         {
             try
             {
                 await WaitAndFetch().ConfigureAwait(false);
-                OnReload();
+                if (!ReferenceEquals(before, Data))
+                    OnReload();
                 return;
             }
             catch (Exception e) when (e is DaprException or OperationCanceledException or HttpRequestException)
