@@ -135,6 +135,8 @@ internal static class RetailCommands
         Row("orders/s", report.OrdersPerSecond);
         Row("accepted to confirmed", $"p50 {report.AcceptedToConfirmed.P50Ms} ms, p95 {report.AcceptedToConfirmed.P95Ms} ms, p99 {report.AcceptedToConfirmed.P99Ms} ms");
         AnsiConsole.Write(table);
+        foreach (var refused in report.RefusedInvoices)
+            AnsiConsole.WriteLine($"not accepted: invoice {refused}");
         foreach (var undecided in report.Undecided)
             AnsiConsole.MarkupLine($"[red]![/] {Markup.Escape(undecided)}");
         foreach (var invariant in report.Invariants)

@@ -53,17 +53,20 @@ internal sealed class RunningStack
     }
 
     /// <exception cref="CommandException">The stack has no database of its own.</exception>
-    public Invariants Invariants()
+    public Invariants Invariants() => InvariantsOf(_file, Status);
+
+    /// <exception cref="CommandException">The stack has no database of its own.</exception>
+    public static Invariants InvariantsOf(RunFile file, StackStatus status)
     {
-        var settings = DatabaseSettings.From(_file) ?? throw new CommandException("The stack has no PostgreSQL of its own: the invariants cannot be looked up.");
-        var port = Status.Postgres?.Port ?? throw new CommandException("PostgreSQL does not run.");
+        var settings = DatabaseSettings.From(file) ?? throw new CommandException("The stack has no PostgreSQL of its own: the invariants cannot be looked up.");
+        var port = status.Postgres?.Port ?? throw new CommandException("PostgreSQL does not run.");
         return new Invariants(service => new NpgsqlConnectionStringBuilder
         {
             Host = "127.0.0.1",
             Port = port,
             Username = settings.User,
             Password = settings.Password,
-            Database = _file.Apps.FirstOrDefault(a => a.AppId == service)?.Environment.GetValueOrDefault("POSTGRES_DB") ?? service,
+            Database = file.Apps.FirstOrDefault(a => a.AppId == service)?.Environment.GetValueOrDefault("POSTGRES_DB") ?? service,
             Pooling = false,
             Timeout = 10,
         }.ConnectionString);

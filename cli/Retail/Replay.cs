@@ -30,6 +30,9 @@ internal sealed record ReplayReport
     /// <summary>Orders that the gateway did not accept, by its reason.</summary>
     public required IReadOnlyDictionary<string, int> Refused { get; init; }
 
+    /// <summary>The invoices of them.</summary>
+    public required IReadOnlyList<string> RefusedInvoices { get; init; }
+
     /// <summary>Accepted and without a decision: must be empty.</summary>
     public required IReadOnlyList<string> Undecided { get; init; }
 
@@ -116,6 +119,7 @@ internal sealed class Replay(GatewayClient gateway, Customer oper, ReplayOptions
         Confirmed = outcomes.Count(o => o.Fate == OrderFate.Confirmed),
         Cancelled = Count(outcomes.Where(o => o.Fate == OrderFate.Cancelled).Select(o => o.Reason!)),
         Refused = Count(outcomes.Where(o => o.Fate == OrderFate.Refused).Select(o => o.Reason!)),
+        RefusedInvoices = [.. outcomes.Where(o => o.Fate == OrderFate.Refused).OrderBy(o => o.Reference, StringComparer.Ordinal).Select(o => $"{o.Reference}: {o.Reason}")],
         Undecided = [.. outcomes.Where(o => o.Fate == OrderFate.Undecided).OrderBy(o => o.Reference, StringComparer.Ordinal).Select(o => $"{o.Reference} {o.OrderId}: {o.Reason}")],
         Approved = approved,
         Retries = gateway.Retries,

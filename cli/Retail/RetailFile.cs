@@ -23,6 +23,7 @@ internal sealed class RetailFile
     private readonly List<RetailLine> _lines = [];
     private readonly List<RetailProblem> _problems = [];
     private readonly Dictionary<string, ProductEvidence> _evidence = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Invoice, string Customer, string Sku), int> _ordered = [];
 
     private RetailFile()
     {
@@ -117,7 +118,9 @@ internal sealed class RetailFile
         else if (customer is null)
             Refuse(record, "no customer", $"customer '{record.Fields[6]}'");
         else if (quantity > LargestQuantity)
-            Refuse(record, "above the limit", $"quantity {quantity}, an order line holds at most {LargestQuantity}");
+            Refuse(record, "above the limit", $"quantity {quantity}, an order holds at most {LargestQuantity} of a product");
+        else if (_ordered.GetValueOrDefault((invoice, customer, sku)) is > 0 and var before && before + quantity > LargestQuantity)
+            Refuse(record, "above the limit", $"quantity {quantity} after {before} on earlier lines of the invoice, an order holds at most {LargestQuantity} of a product");
         else
             Accept(new RetailLine(record.Line, invoice, sku, description, quantity, minor, customer));
     }
@@ -125,6 +128,8 @@ internal sealed class RetailFile
     private void Accept(RetailLine line)
     {
         Evidence(line.Sku).Demand += line.Quantity;
+        var key = (line.Invoice, line.Customer, line.Sku);
+        _ordered[key] = _ordered.GetValueOrDefault(key) + line.Quantity;
         _lines.Add(line);
     }
 

@@ -91,6 +91,15 @@ public sealed class RetailFileTests
     }
 
     [Fact]
+    public void The_lines_of_a_product_count_together_against_the_limit_of_an_order()
+    {
+        var file = Parse("1,A,X,60,d,1,7.0,UK", "1,A,X,41,d,1,7.0,UK", "1,A,X,40,d,1,7.0,UK", "2,A,X,60,d,1,7.0,UK");
+
+        Assert.Equal((3, "above the limit"), file.Problems.Select(p => (p.Line, p.Reason)).Single());
+        Assert.Equal([2, 4, 5], file.Lines.Select(l => l.Line));
+    }
+
+    [Fact]
     public void Another_file_is_refused() =>
         Assert.Contains("InvoiceNo", Assert.Throws<CommandException>(() => RetailFile.Parse("a,b\n1,2\n"u8.ToArray(), "x.csv")).Message, StringComparison.Ordinal);
 

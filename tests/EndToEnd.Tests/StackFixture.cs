@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Text.Json;
+using DaprPlatform.Cli;
+using DaprPlatform.Cli.Commands;
+using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.Processes;
+using DaprPlatform.Cli.Retail;
+using DaprPlatform.Cli.RunFiles;
+
+[assembly: AssemblyFixture(typeof(DaprPlatform.EndToEnd.Tests.StackFixture))]
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace DaprPlatform.EndToEnd.Tests;
+
+/// <summary>The real stack, started once by the command of the README, beside any other on this machine.</summary>
+public sealed class StackFixture : IAsyncLifetime
+{
+    private const int PortOffset = 11_000;
+    private readonly string _data = Directory.CreateTempSubdirectory("platform-e2e-").FullName;
+    private readonly Repository _repository = Repository.Find();
+    private RunFile _file = null!;
+
+    internal StackStatus Status { get; private set; } = StackStatus.None;
+
+    internal string GatewayUrl => RunningStack.GatewayOf(Status);
+
+    internal string Root => _repository.Root;
+
+    public async ValueTask InitializeAsync()
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(_data, File.GetUnixFileMode(_data) | UnixFileMode.OtherExecute);
+        _file = RunFileReader.Read(Path.Combine(_repository.Root, "dapr.yaml"), PortOffset);
+        await UpAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync() => await PlatformAsync(["reset", "--yes"], CancellationToken.None);
+
+    internal async Task UpAsync(CancellationToken cancel)
+    {
+        var output = await PlatformAsync(["up", "-d", "--json", "--port-offset", PortOffset.ToString(CultureInfo.InvariantCulture)], cancel);
+        Status = Parse(output);
+        Assert.True(Status.Healthy, output);
+    }
+
+    internal async Task<StackStatus> RefreshAsync(CancellationToken cancel)
+    {
+        using var client = new ControlClient(new DataFolder(_data).Socket);
+        return Status = await client.StatusAsync(cancel) ?? throw new InvalidOperationException("The platform is gone.");
+    }
+
+    internal async Task<string> PlatformAsync(string[] arguments, CancellationToken cancel)
+    {
+        var result = await ToolRun.RunAsync("bash", [Path.Combine(_repository.Root, "platform"), .. arguments, "--data-dir", _data], _repository.Root, cancel,
+            limit: TimeSpan.FromMinutes(8));
+        Assert.True(result.Succeeded, $"./platform {string.Join(' ', arguments)} ended with {result.ExitCode}:\n{result.Output}\n{Logs()}");
+        return result.Output;
+    }
+
+    internal GatewayClient Gateway(TimeSpan patience) => new(GatewayUrl, patience, TimeProvider.System);
+
+    internal Customer Operator(GatewayClient gateway) => RunningStack.OperatorOf(_file, gateway);
+
+    internal Invariants Invariants() => RunningStack.InvariantsOf(_file, Status);
+
+    /// <summary>The ends of the logs, for a failure's message.</summary>
+    internal string Logs()
+    {
+        var logs = new DataFolder(_data).Logs;
+        return Directory.Exists(logs)
+            ? string.Join('\n', Directory.GetFiles(logs, "*.log").Order(StringComparer.Ordinal).Select(f => $"== {Path.GetFileName(f)}\n{string.Join('\n', File.ReadLines(f).TakeLast(25))}"))
+            : "";
+    }
+
+    private static StackStatus Parse(string output) =>
+        JsonSerializer.Deserialize<StackStatus>(output[output.IndexOf("\n{", StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)], ControlServer.Json)!;
+}
