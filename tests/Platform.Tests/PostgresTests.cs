@@ -78,6 +78,20 @@ public sealed class PostgresTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_data_folder_below_a_closed_one_is_no_hindrance_for_the_account_that_runs_the_server()
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var server = await PrepareAsync("secret");
+        await StartAsync(server);
+
+        Assert.Equal(1, await ExecuteAsync(server, "SELECT 1"));
+        await _running!.StopAsync(TimeSpan.FromSeconds(5), TimeProvider.System);
+        PostgresServer.Delete(_folder);
+        Assert.Null(PostgresServer.FindLog(_folder));
+    }
+
+    [Fact]
     public async Task Text_is_stored_as_utf8_and_commits_are_synchronous()
     {
         var server = await PrepareAsync("secret");
