@@ -9,5 +9,9 @@ public static class CancelReasons
     public const string ApprovalTimeout = "APPROVAL_TIMEOUT";
     public const string CancelledByCustomer = "CANCELLED_BY_CUSTOMER";
     public const string InvalidOrder = "INVALID_ORDER";
+    /// <summary>A step failed again and again, for longer than any outage should last.</summary>
+    public const string StepFailed = "STEP_FAILED";
+
+    /// <summary>Stock or money could not be returned; somebody has to look.</summary>
     public const string CompensationFailed = "COMPENSATION_FAILED";
 }

@@ -1,0 +1,81 @@
+using DaprPlatform.Contracts.Inventory;
+using DaprPlatform.Contracts.Orders;
+using DaprPlatform.Contracts.Payments;
+using DaprPlatform.Contracts.Users;
+
+namespace DaprPlatform.RestApi;
+
+// What the routes of this project call. The gateway implements these by gRPC clients, each service its own one by its domain,
+// so that both have the same REST face.
+
+public interface IAccounts
+{
+    Task<Session> RegisterAsync(RegisterRequest request, CancellationToken cancellationToken);
+
+    Task<Session> LoginAsync(LoginRequest request, CancellationToken cancellationToken);
+
+    Task<Session> RefreshAsync(RefreshRequest request, CancellationToken cancellationToken);
+
+    Task<LogoutResponse> LogoutAsync(LogoutRequest request, CancellationToken cancellationToken);
+
+    Task<UserProfile> GetProfileAsync(GetProfileRequest request, CancellationToken cancellationToken);
+
+    Task<UserProfile> UpdateProfileAsync(UpdateProfileRequest request, CancellationToken cancellationToken);
+
+    Task<KeySet> GetKeysAsync(GetKeysRequest request, CancellationToken cancellationToken);
+}
+
+public interface ICatalog
+{
+    Task<ListProductsResponse> ListProductsAsync(ListProductsRequest request, CancellationToken cancellationToken);
+
+    Task<Product> GetProductAsync(GetProductRequest request, CancellationToken cancellationToken);
+
+    Task<ListCategoriesResponse> ListCategoriesAsync(ListCategoriesRequest request, CancellationToken cancellationToken);
+
+    Task<CheckStockResponse> CheckStockAsync(CheckStockRequest request, CancellationToken cancellationToken);
+
+    Task<ImportProductsResponse> ImportProductsAsync(ImportProductsRequest request, CancellationToken cancellationToken);
+}
+
+public interface IOrderBook
+{
+    Task<PlaceOrderResponse> PlaceOrderAsync(PlaceOrderRequest request, CancellationToken cancellationToken);
+
+    Task<Order> GetOrderAsync(GetOrderRequest request, CancellationToken cancellationToken);
+
+    Task<ListOrdersResponse> ListOrdersAsync(ListOrdersRequest request, CancellationToken cancellationToken);
+
+    Task<Order> CancelOrderAsync(CancelOrderRequest request, CancellationToken cancellationToken);
+
+    Task<Order> UpdateStatusAsync(UpdateStatusRequest request, CancellationToken cancellationToken);
+
+    Task<Order> DecideApprovalAsync(DecideApprovalRequest request, CancellationToken cancellationToken);
+}
+
+public interface ICashDesk
+{
+    Task<CardToken> CreateTokenAsync(CreateTokenRequest request, CancellationToken cancellationToken);
+
+    Task<Payment> GetPaymentAsync(GetPaymentRequest request, CancellationToken cancellationToken);
+
+    Task<ListPaymentsResponse> ListPaymentsAsync(ListPaymentsRequest request, CancellationToken cancellationToken);
+
+    Task<RefundResponse> RefundAsync(RefundRequest request, CancellationToken cancellationToken);
+
+    Task<ListMethodsResponse> ListMethodsAsync(ListMethodsRequest request, CancellationToken cancellationToken);
+
+    Task<ListTestCardsResponse> ListTestCardsAsync(ListTestCardsRequest request, CancellationToken cancellationToken);
+}
+
+/// <summary>Pays an order; only where the order's total is known, which is the gateway.</summary>
+public interface IOrderPayments
+{
+    Task<PayResponse> PayAsync(PayRequest request, CancellationToken cancellationToken);
+}
+
+/// <summary>Turns a card into a token, where one may hand over a card with an order.</summary>
+public interface ICardVault
+{
+    Task<CardToken> CreateTokenAsync(CreateTokenRequest request, CancellationToken cancellationToken);
+}

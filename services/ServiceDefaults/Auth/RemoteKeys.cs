@@ -1,0 +1,52 @@
+using DaprPlatform.Contracts.Users;
+using DaprPlatform.ServiceDefaults.Problems;
+using Grpc.Core;
+
+namespace DaprPlatform.ServiceDefaults.Auth;
+
+/// <summary>The keys of the users service, fetched when a token names one that is not known yet.</summary>
+/// <remarks>Once fetched they keep working while the users service is down. Unknown key ids cause at most one fetch per <see cref="MinInterval"/>.</remarks>
+internal sealed class RemoteKeys(Users.UsersClient users, TimeProvider time) : IVerificationKeys, IDisposable
+{
+    private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(10);
+    private readonly SemaphoreSlim _fetching = new(1, 1);
+    private volatile Dictionary<string, Jwk> _keys = [];
+    private long _fetchedAt;
+
+    public async ValueTask<Jwk?> FindAsync(string keyId, CancellationToken cancellationToken)
+    {
+        if (_keys.TryGetValue(keyId, out var key))
+            return key;
+        await _fetching.WaitAsync(cancellationToken);
+        try
+        {
+            if (_keys.TryGetValue(keyId, out key))
+                return key;
+            if (_keys.Count > 0 && time.GetElapsedTime(_fetchedAt) < MinInterval)
+                return null;
+            var set = await users.GetKeysAsync(new GetKeysRequest(), cancellationToken: cancellationToken);
+            _keys = Jwk.ReadSet(set.JwksJson).ToDictionary(k => k.KeyId, StringComparer.Ordinal);
+            _fetchedAt = time.GetTimestamp();
+            return _keys.GetValueOrDefault(keyId);
+        }
+        catch (RpcException e)
+        {
+            // A token that cannot be checked is neither good nor bad.
+            throw Refusals.Unavailable("The users service", e);
+        }
+        finally
+        {
+            _fetching.Release();
+        }
+    }
+
+    public void Dispose() => _fetching.Dispose();
+}
+
+/// <summary>Keys that are at hand: the issuer's own.</summary>
+public sealed class LocalKeys(params IEnumerable<Jwk> keys) : IVerificationKeys
+{
+    private readonly Dictionary<string, Jwk> _keys = keys.ToDictionary(k => k.KeyId, StringComparer.Ordinal);
+
+    public ValueTask<Jwk?> FindAsync(string keyId, CancellationToken cancellationToken) => new(_keys.GetValueOrDefault(keyId));
+}

@@ -1,0 +1,83 @@
+using System.Diagnostics.Metrics;
+using Dapr.Proto.Runtime.V1;
+using DaprPlatform.Contracts.Events;
+using DaprPlatform.ServiceDefaults.Metrics;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+using Status = Dapr.Proto.Runtime.V1.TopicEventResponse.Types.TopicEventResponseStatus;
+
+namespace DaprPlatform.ServiceDefaults.Events;
+
+/// <summary>Where the sidecar delivers events to an app that speaks gRPC.</summary>
+internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
+{
+    private readonly Dictionary<string, EventRoute> _routes;
+    private readonly IServiceProvider _provider;
+    private readonly ILogger<AppCallbackService> _logger;
+    private readonly string _service;
+    private readonly Counter<long> _events;
+
+    public AppCallbackService(
+        IEnumerable<EventRoute> routes, IServiceProvider provider, IMeterFactory meters, ServiceName service, ILogger<AppCallbackService> logger)
+    {
+        _routes = routes.ToDictionary(r => r.Topic, StringComparer.Ordinal);
+        _provider = provider;
+        _logger = logger;
+        _service = service.Value;
+        _events = meters.Create("DaprPlatform.Events").CreateCounter<long>("events_received_total", description: "Events delivered, by what became of them.");
+    }
+
+    public override async Task<TopicEventResponse> OnTopicEvent(TopicEventRequest request, ServerCallContext context)
+    {
+        var status = await HandleAsync(request, context.CancellationToken);
+        _events.Add(1, new("service", _service), new("topic", _routes.ContainsKey(request.Topic) ? request.Topic : "unknown"), new("status", status.ToString()));
+        return new TopicEventResponse { Status = status };
+    }
+
+    // What the app consumes is declared in components/, with its dead-letter topics.
+    public override Task<ListTopicSubscriptionsResponse> ListTopicSubscriptions(Empty request, ServerCallContext context) =>
+        Task.FromResult(new ListTopicSubscriptionsResponse());
+
+    public override Task<ListInputBindingsResponse> ListInputBindings(Empty request, ServerCallContext context) =>
+        Task.FromResult(new ListInputBindingsResponse());
+
+    private async Task<Status> HandleAsync(TopicEventRequest request, CancellationToken cancellationToken)
+    {
+        if (request.PubsubName != PubSub.Name || !_routes.TryGetValue(request.Topic, out var route))
+        {
+            LogUnknown(_logger, request.PubsubName, request.Topic);
+            return Status.Drop;
+        }
+        try
+        {
+            await route.Dispatch(_provider, request.Data.Memory, new EventContext(request.Id, request.Type, request.Source), cancellationToken);
+            return Status.Success;
+        }
+        catch (MalformedEventException e)
+        {
+            LogMalformed(_logger, request.Id, request.Topic, e.Message);
+            return Status.Drop;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            LogFailed(_logger, e, request.Id, request.Topic);
+            return Status.Retry;
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "Nothing here takes topic {Topic} of {PubSub}")]
+    private static partial void LogUnknown(ILogger logger, string pubSub, string topic);
+
+    [LoggerMessage(2, LogLevel.Error, "Event {Id} of {Topic} goes to the dead-letter topic: {Reason}")]
+    private static partial void LogMalformed(ILogger logger, string id, string topic, string reason);
+
+    [LoggerMessage(3, LogLevel.Warning, "Event {Id} of {Topic} is to be delivered again")]
+    private static partial void LogFailed(ILogger logger, Exception exception, string id, string topic);
+}
+
+/// <summary>The sidecar's health probe of the app (<c>enableAppHealthCheck</c>).</summary>
+internal sealed class AppHealthService : AppCallbackHealthCheck.AppCallbackHealthCheckBase
+{
+    public override Task<HealthCheckResponse> HealthCheck(Empty request, ServerCallContext context) => Task.FromResult(new HealthCheckResponse());
+}

@@ -1,0 +1,113 @@
+using System.Diagnostics.Metrics;
+using DaprPlatform.ServiceDefaults.Data;
+using DaprPlatform.ServiceDefaults.Metrics;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DaprPlatform.ServiceDefaults.Outbox;
+
+/// <summary>
+/// Publishes committed events and marks them sent. Woken by commits; looks for leftovers at the start and now and then; backs off while the sidecar or the database
+/// fails. An event whose mark was lost is published again under the same id.
+/// </summary>
+internal sealed partial class OutboxRelay<TContext> : BackgroundService
+    where TContext : DbContext
+{
+    private const int BatchSize = 200;
+    private const long AdvisoryLock = 0x6f7574626f78;
+    // Under load a batch per commit would cost more than the events themselves.
+    private static readonly TimeSpan MinInterval = TimeSpan.FromMilliseconds(20);
+    // Another replica may have died between its commit and its relay.
+    private static readonly TimeSpan LeftoverInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(5);
+
+    private readonly IServiceScopeFactory _scopes;
+    private readonly OutboxSignal _signal;
+    private readonly OutboxPublisher _publisher;
+    private readonly MigrationState<TContext> _migrations;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly string _service;
+    private readonly Counter<long> _published;
+    private readonly Counter<long> _failures;
+    private readonly Histogram<double> _lag;
+
+    public OutboxRelay(
+        IServiceScopeFactory scopes,
+        OutboxSignal signal,
+        OutboxPublisher publisher,
+        MigrationState<TContext> migrations,
+        IMeterFactory meters,
+        ServiceName service,
+        TimeProvider time,
+        ILogger<OutboxRelay<TContext>> logger)
+    {
+        _scopes = scopes;
+        _signal = signal;
+        _publisher = publisher;
+        _migrations = migrations;
+        _time = time;
+        _logger = logger;
+        _service = service.Value;
+        var meter = meters.Create("DaprPlatform.Outbox");
+        _published = meter.CreateCounter<long>("outbox_published_total", description: "Events published from the outbox.");
+        _failures = meter.CreateCounter<long>("outbox_publish_failures_total", description: "Batches that could not be published completely.");
+        _lag = meter.CreateHistogram<double>("outbox_lag_seconds", "s", "Time from the event to its publication.");
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await _migrations.Done.WaitAsync(stoppingToken);
+        var backOff = TimeSpan.FromMilliseconds(100);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await _signal.WaitAsync(LeftoverInterval, _time, stoppingToken);
+            try
+            {
+                while (await RelayBatchAsync(stoppingToken) == BatchSize)
+                {
+                }
+                backOff = TimeSpan.FromMilliseconds(100);
+                await Task.Delay(MinInterval, _time, stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                _failures.Add(1, new KeyValuePair<string, object?>("service", _service));
+                LogFailure(_logger, e.Message, backOff.TotalSeconds);
+                await Task.Delay(backOff, _time, stoppingToken);
+                backOff = backOff * 2 < MaxBackOff ? backOff * 2 : MaxBackOff;
+                _signal.Set();
+            }
+        }
+    }
+
+    /// <summary>How many events the batch had.</summary>
+    private async Task<int> RelayBatchAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<TContext>();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        // One relay at a time, or two replicas would publish one order's events out of order. Losing a mark costs a duplicate, so it need not be synced.
+        await db.Database.ExecuteSqlAsync(
+            $"SELECT pg_advisory_xact_lock({AdvisoryLock}), set_config('synchronous_commit', 'off', true)", cancellationToken);
+        var batch = await db.Set<OutboxMessage>().AsNoTracking().Where(m => m.SentAt == null).OrderBy(m => m.Id).Take(BatchSize).ToListAsync(cancellationToken);
+        if (batch.Count == 0)
+            return 0;
+        var (sent, failure) = await _publisher.PublishAsync(batch, cancellationToken);
+        var now = _time.GetUtcNow();
+        if (sent.Count > 0)
+        {
+            var ids = sent.ToArray();
+            await db.Set<OutboxMessage>().Where(m => ids.Contains(m.Id)).ExecuteUpdateAsync(set => set.SetProperty(m => m.SentAt, now), cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+            _published.Add(sent.Count, new KeyValuePair<string, object?>("service", _service));
+            _lag.Record((now - batch[0].OccurredAt).TotalSeconds, new KeyValuePair<string, object?>("service", _service));
+        }
+        return failure is null ? batch.Count : throw failure;
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Events wait to be published ({Reason}); next try in {Seconds} s")]
+    private static partial void LogFailure(ILogger logger, string reason, double seconds);
+}

@@ -1,0 +1,286 @@
+using DaprPlatform.Contracts;
+using DaprPlatform.Contracts.Events;
+using DaprPlatform.Contracts.Inventory;
+using DaprPlatform.Contracts.Orders;
+using DaprPlatform.Orders.Data;
+using DaprPlatform.RestApi;
+using DaprPlatform.ServiceDefaults.Auth;
+using DaprPlatform.ServiceDefaults.Data;
+using DaprPlatform.ServiceDefaults.Outbox;
+using DaprPlatform.ServiceDefaults.Problems;
+using Google.Protobuf;
+using Microsoft.EntityFrameworkCore;
+using OrderItem = DaprPlatform.Contracts.Orders.OrderItem;
+using OrderMessage = DaprPlatform.Contracts.Orders.Order;
+
+namespace DaprPlatform.Orders.Domain;
+
+/// <summary>What users and operators do with orders. The owner is in every query.</summary>
+internal sealed class OrderBook(
+    OrdersDb db,
+    Catalog.CatalogClient catalog,
+    WorkflowStarter workflows,
+    OrderFactsCache cache,
+    OrderWaiters waiters,
+    OrderMetrics metrics,
+    CurrentUser user,
+    TimeProvider time) : IOrderBook
+{
+    private const int MaxItems = 500;
+    private const int MaxQuantity = 100;
+    private const string DefaultToken = "tok_approve";
+    private const int MaxRaces = 3;
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
+    public async Task<PlaceOrderResponse> PlaceOrderAsync(PlaceOrderRequest request, CancellationToken cancellationToken)
+    {
+        var owner = user.Id;
+        var method = request.PaymentMethod.Length > 0 ? request.PaymentMethod : PaymentMethods.Default;
+        var quantities = Validate(request, method);
+        var key = request.IdempotencyKey;
+        var hash = key.Length == 0 ? [] : HashOf(request);
+        if (await FindAnswerAsync(owner, key, hash, cancellationToken) is { } known)
+            return known;
+        var prices = await PriceAsync(quantities.Keys, cancellationToken);
+        for (var race = 0; ; race++)
+        {
+            try
+            {
+                return await AcceptAsync(request, owner, method, quantities, prices, key, hash, cancellationToken);
+            }
+            catch (DbUpdateException e) when (race < MaxRaces && Idempotency.IsLostRace(e))
+            {
+                db.ChangeTracker.Clear();
+                if (await FindAnswerAsync(owner, key, hash, cancellationToken) is { } answer)
+                    return answer;
+            }
+        }
+    }
+
+    public async Task<OrderMessage> GetOrderAsync(GetOrderRequest request, CancellationToken cancellationToken)
+    {
+        var id = Parse(request.OrderId);
+        var started = time.GetTimestamp();
+        var atMost = TimeSpan.FromSeconds(Math.Clamp(request.WaitSeconds, 0, 30));
+        while (true)
+        {
+            var order = await FindAsync(id, cancellationToken);
+            var left = atMost - time.GetElapsedTime(started);
+            if (order.Status != OrderStatus.Pending || left <= TimeSpan.Zero)
+                return OrderMessages.ToMessage(order);
+            await waiters.WaitAsync(id, left < LookAgain ? left : LookAgain, IsDecidedAsync, cancellationToken);
+        }
+    }
+
+    public async Task<ListOrdersResponse> ListOrdersAsync(ListOrdersRequest request, CancellationToken cancellationToken)
+    {
+        var owner = user.Id.Value;
+        var query = db.Orders.AsNoTracking().Where(o => o.UserId == owner);
+        if (request.Status.Length > 0)
+        {
+            if (!OrderStatusMachine.TryParse(request.Status, out var status))
+                throw Refusals.Validation("status", "is not a status of orders");
+            query = query.Where(o => o.Status == status);
+        }
+        var page = Paging.Read(request.Page);
+        var total = await query.LongCountAsync(cancellationToken);
+        // Ids are made in order of time.
+        IQueryable<Order> ordered = query.OrderByDescending(o => o.Id);
+        if (page.Cursor is { } cursor)
+        {
+            var before = Parse(cursor).Value;
+            ordered = ordered.Where(o => o.Id < before);
+        }
+        else
+        {
+            ordered = ordered.Skip(page.Offset);
+        }
+        var rows = await ordered.Take(page.Limit + 1).Include(o => o.Lines).Include(o => o.History).AsSplitQuery().ToListAsync(cancellationToken);
+        var response = new ListOrdersResponse { Page = page.Info(total, rows, o => new OrderId(o.Id).ToString()) };
+        response.Orders.AddRange(rows.Take(page.Limit).Select(OrderMessages.ToMessage));
+        return response;
+    }
+
+    public async Task<OrderMessage> CancelOrderAsync(CancelOrderRequest request, CancellationToken cancellationToken)
+    {
+        var order = await ChangeAsync(Parse(request.OrderId), o => o.RequestCancellation(time.GetUtcNow()), cancellationToken);
+        // Durable in the row; the sweep repeats this if it is lost.
+        workflows.Cancel(new OrderId(order.Id), confirmed: order.Status != OrderStatus.Pending);
+        return OrderMessages.ToMessage(order);
+    }
+
+    public async Task<OrderMessage> UpdateStatusAsync(UpdateStatusRequest request, CancellationToken cancellationToken)
+    {
+        RequireOperator();
+        if (!OrderStatusMachine.TryParse(request.Status, out var status))
+            throw Refusals.Validation("status", "is not a status of orders");
+        return OrderMessages.ToMessage(await ChangeAsync(Parse(request.OrderId), o => o.MoveTo(status, time.GetUtcNow()), cancellationToken));
+    }
+
+    public async Task<OrderMessage> DecideApprovalAsync(DecideApprovalRequest request, CancellationToken cancellationToken)
+    {
+        RequireOperator();
+        var order = await ChangeAsync(Parse(request.OrderId), o => o.DecideApproval(request.Approved), cancellationToken);
+        workflows.Approve(new OrderId(order.Id), request.Approved);
+        return OrderMessages.ToMessage(order);
+    }
+
+    private static Dictionary<string, int> Validate(PlaceOrderRequest request, string method)
+    {
+        var validator = new Validator()
+            .Require(request.Items.Count is >= 1 and <= MaxItems, "items", $"must have 1 to {MaxItems} entries")
+            .Text(request.ShippingAddress, "shippingAddress", 10, 200)
+            .Require(PaymentMethods.IsKnown(method), "payment.method", "is not a payment method")
+            .Require(request.PaymentToken.Length <= 64, "payment.token", "is not a token");
+        Idempotency.ValidateKey(request.IdempotencyKey);
+        var quantities = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < request.Items.Count; i++)
+        {
+            OrderItem item = request.Items[i];
+            validator
+                .Require(item.ProductId.Length is >= 1 and <= 64, $"items[{i}].productId", "must have 1 to 64 characters")
+                .Require(item.Quantity is >= 1 and <= MaxQuantity, $"items[{i}].quantity", $"must be 1 to {MaxQuantity}");
+            if (item.Quantity is < 1 or > MaxQuantity)
+                continue;
+            // Two lines of one product are one line; together they stay within the bound.
+            var sum = quantities.GetValueOrDefault(item.ProductId) + (int)item.Quantity;
+            validator.Require(sum <= MaxQuantity, $"items[{i}].quantity", $"all lines of a product together must be at most {MaxQuantity}");
+            quantities[item.ProductId] = sum;
+        }
+        validator.ThrowIfInvalid();
+        return quantities;
+    }
+
+    private async Task<Dictionary<string, PricedProduct>> PriceAsync(IEnumerable<string> skus, CancellationToken cancellationToken)
+    {
+        var request = new GetPricesRequest();
+        request.Skus.AddRange(skus);
+        var response = await catalog.GetPricesAsync(request, cancellationToken: cancellationToken);
+        if (response.UnknownSkus.Count > 0)
+            throw new ProblemException(422, "unknown-product", "There is no such product", "One or more products are unknown.")
+            {
+                Extensions = new Dictionary<string, string> { ["productIds"] = string.Join(',', response.UnknownSkus) },
+            };
+        if (response.Products.Select(p => p.Currency).Distinct(StringComparer.Ordinal).Count() > 1)
+            throw Refusals.Unprocessable("mixed-currencies", "The products have prices in different currencies.");
+        return response.Products.ToDictionary(p => p.Sku, StringComparer.Ordinal);
+    }
+
+    private async Task<PlaceOrderResponse> AcceptAsync(
+        PlaceOrderRequest request,
+        UserId owner,
+        string method,
+        Dictionary<string, int> quantities,
+        Dictionary<string, PricedProduct> prices,
+        string key,
+        byte[] hash,
+        CancellationToken cancellationToken)
+    {
+        var id = OrderId.New();
+        var now = time.GetUtcNow();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var number = (await db.Database.SqlQuery<long>(
+            $"""
+             INSERT INTO order_counters (user_id, last) VALUES ({owner.Value}, 1)
+             ON CONFLICT (user_id) DO UPDATE SET last = order_counters.last + 1 RETURNING last AS "Value"
+             """).ToListAsync(cancellationToken))[0];
+        var lines = quantities.Select((q, i) => new OrderLine
+        {
+            Position = i + 1,
+            Sku = q.Key,
+            Name = prices[q.Key].Name,
+            Quantity = q.Value,
+            UnitPriceMinor = prices[q.Key].PriceMinor,
+        }).ToList();
+        var order = new Order
+        {
+            Id = id.Value,
+            UserId = owner.Value,
+            Number = number,
+            Currency = prices.Values.First().Currency,
+            TotalMinor = lines.Sum(l => checked(l.UnitPriceMinor * l.Quantity)),
+            ShippingAddress = request.ShippingAddress.Trim(),
+            PaymentMethod = method,
+            PaymentToken = request.PaymentToken.Length > 0 || !PaymentMethods.NeedsCard(method) ? request.PaymentToken : DefaultToken,
+            CreatedAt = now,
+            Lines = lines,
+        };
+        order.Accept();
+        db.Orders.Add(order);
+        var items = lines.Select(l => new OrderCreatedItem(l.Sku, l.Quantity, l.UnitPriceMinor)).ToArray();
+        db.Publish(new OrderCreated(id.ToString(), owner.ToString(), items, order.TotalMinor, order.Currency, now), now);
+        var response = new PlaceOrderResponse { Order = OrderMessages.ToMessage(order) };
+        if (key.Length > 0)
+            db.RememberAnswer(owner.Value, "place-order", key, hash, response, now);
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        cache.Keep(id, OrderLedger.FactsOf(order));
+        workflows.Start(id);
+        metrics.Entered(order);
+        return response;
+    }
+
+    private async Task<PlaceOrderResponse?> FindAnswerAsync(UserId owner, string key, byte[] hash, CancellationToken cancellationToken)
+    {
+        if (key.Length == 0)
+            return null;
+        var answer = await db.FindAnswerAsync(owner.Value, "place-order", key, hash, PlaceOrderResponse.Parser, cancellationToken);
+        if (answer is not null)
+            answer.Replayed = true;
+        return answer;
+    }
+
+    private Task<bool> IsDecidedAsync(OrderId id, CancellationToken cancellationToken) =>
+        db.Orders.AnyAsync(o => o.Id == id.Value && o.Status != OrderStatus.Pending, cancellationToken);
+
+    private async Task<Order> FindAsync(OrderId id, CancellationToken cancellationToken) =>
+        await Visible().AsNoTracking().Include(o => o.Lines).Include(o => o.History).AsSplitQuery().FirstOrDefaultAsync(o => o.Id == id.Value, cancellationToken)
+            ?? throw NoSuchOrder();
+
+    /// <summary>Changes an order the caller may see, with its row locked; a change of status goes out with it.</summary>
+    private async Task<Order> ChangeAsync(OrderId id, Action<Order> change, CancellationToken cancellationToken)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var owner = user.Id.Value;
+        var rows = user.IsOperator
+            ? db.Orders.FromSql($"SELECT * FROM orders WHERE id = {id.Value} FOR UPDATE")
+            : db.Orders.FromSql($"SELECT * FROM orders WHERE id = {id.Value} AND user_id = {owner} FOR UPDATE");
+        var order = await rows.SingleOrDefaultAsync(cancellationToken) ?? throw NoSuchOrder();
+        var previous = order.Status;
+        change(order);
+        if (order.Status != previous)
+            db.Publish(OrderLedger.StatusChanged(order, previous), order.UpdatedAt);
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        if (order.Status != previous)
+            metrics.Entered(order);
+        return await FindAsync(id, cancellationToken);
+    }
+
+    private IQueryable<Order> Visible()
+    {
+        var owner = user.Id.Value;
+        return user.IsOperator ? db.Orders : db.Orders.Where(o => o.UserId == owner);
+    }
+
+    private void RequireOperator()
+    {
+        _ = user.Id;
+        if (!user.IsOperator)
+            throw Refusals.Forbidden("Only operators may do this.");
+    }
+
+    private static byte[] HashOf(PlaceOrderRequest request)
+    {
+        var copy = request.Clone();
+        copy.IdempotencyKey = "";
+        // A card handed over again has another token each time.
+        if (copy.PaymentToken.Length > 16)
+            copy.PaymentToken = "";
+        return Idempotency.HashOf(copy);
+    }
+
+    private static OrderId Parse(string text) => OrderId.TryParse(text, out var id) ? id : throw NoSuchOrder();
+
+    private static ProblemException NoSuchOrder() => Refusals.NotFound("order-not-found", "There is no such order.");
+}

@@ -1,0 +1,100 @@
+using DaprPlatform.Contracts;
+using DaprPlatform.Contracts.Events;
+using DaprPlatform.Orders.Data;
+using DaprPlatform.ServiceDefaults.Outbox;
+using DaprPlatform.Workflows;
+using Microsoft.EntityFrameworkCore;
+
+namespace DaprPlatform.Orders.Domain;
+
+/// <summary>The workflow's side of the orders database.</summary>
+internal sealed class OrderLedger(
+    OrdersDb db, OrderFactsCache cache, OrderWaiters waiters, ApprovalThreshold threshold, ApprovalOptions approval, OrderMetrics metrics, TimeProvider time)
+    : IOrderLedger
+{
+    public long ApprovalThreshold => threshold.Minor;
+
+    public TimeSpan ApprovalTimeout => approval.Timeout;
+
+    public Task<OrderState?> FindStateAsync(OrderId order, CancellationToken cancellationToken) =>
+        db.Orders.AsNoTracking().Where(o => o.Id == order.Value)
+            .Select(o => new OrderState(o.Status == OrderStatus.Pending, o.CancelRequestedAt != null)).FirstOrDefaultAsync(cancellationToken);
+
+    public async Task<OrderFacts> GetFactsAsync(OrderId order, CancellationToken cancellationToken)
+    {
+        if (cache.Find(order) is { } known)
+            return known;
+        var row = await db.Orders.AsNoTracking().Include(o => o.Lines).FirstOrDefaultAsync(o => o.Id == order.Value, cancellationToken)
+            ?? throw new InvalidOperationException($"There is no order {order}.");
+        var facts = FactsOf(row);
+        cache.Keep(order, facts);
+        return facts;
+    }
+
+    public Task RequestApprovalAsync(OrderId order, CancellationToken cancellationToken) =>
+        ChangeAsync(order, static o => { o.RequestApproval(); return true; }, cancellationToken);
+
+    public async Task<bool> ConfirmAsync(OrderId order, string paymentId, CancellationToken cancellationToken)
+    {
+        PaymentId? payment = PaymentId.TryParse(paymentId, out var id) ? id : null;
+        var now = time.GetUtcNow();
+        var confirmed = await ChangeAsync(order, o => o.TryConfirm(payment, now), cancellationToken);
+        if (confirmed)
+            Decided(order);
+        return confirmed;
+    }
+
+    public async Task CancelAsync(OrderId order, string reason, IReadOnlyList<string> failures, CancellationToken cancellationToken)
+    {
+        var attention = string.Join("; ", failures);
+        attention = attention.Length <= 2000 ? attention : attention[..2000];
+        var now = time.GetUtcNow();
+        await ChangeAsync(order, o => o.TryCancel(reason, attention, now), cancellationToken);
+        Decided(order);
+    }
+
+    internal static OrderFacts FactsOf(Order order) => new(
+        new UserId(order.UserId),
+        new Money(order.TotalMinor, order.Currency),
+        order.PaymentMethod,
+        order.PaymentToken,
+        [.. order.Lines.OrderBy(l => l.Position).Select(l => new OrderLineFact(l.Sku, l.Quantity, new Money(l.UnitPriceMinor, order.Currency)))]);
+
+    internal static OrderStatusChanged StatusChanged(Order order, OrderStatus previous) => new(
+        new OrderId(order.Id).ToString(),
+        new UserId(order.UserId).ToString(),
+        order.Number,
+        order.Status.Text(),
+        previous.Text(),
+        order.Reason.Length == 0 ? null : order.Reason,
+        order.TotalMinor,
+        order.Currency,
+        order.UpdatedAt);
+
+    /// <summary>Changes the order with its row locked; a change of status goes out with it.</summary>
+    private async Task<bool> ChangeAsync(OrderId order, Func<Order, bool> change, CancellationToken cancellationToken)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var row = await db.Orders.FromSql($"SELECT * FROM orders WHERE id = {order.Value} FOR UPDATE").SingleOrDefaultAsync(cancellationToken)
+            ?? throw new InvalidOperationException($"There is no order {order}.");
+        var previous = row.Status;
+        var result = change(row);
+        if (row.Status != previous)
+            db.Publish(StatusChanged(row, previous), row.UpdatedAt);
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        if (row.Status != previous)
+        {
+            metrics.Entered(row);
+            if (previous == OrderStatus.Pending)
+                metrics.Decided(row);
+        }
+        return result;
+    }
+
+    private void Decided(OrderId order)
+    {
+        cache.Forget(order);
+        waiters.Decided(order);
+    }
+}

@@ -1,0 +1,38 @@
+using System.Diagnostics.Metrics;
+
+namespace DaprPlatform.Orders.Domain;
+
+internal sealed class OrderMetrics
+{
+    private readonly Counter<long> _orders;
+    private readonly Histogram<double> _duration;
+    private readonly Counter<long> _compensations;
+    private readonly Counter<long> _rescued;
+
+    public OrderMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create("DaprPlatform.Orders");
+        _orders = meter.CreateCounter<long>("order_events_total", description: "Orders accepted, confirmed, cancelled and so on, by payment method.");
+        _duration = meter.CreateHistogram(
+            "order_workflow_duration_seconds",
+            "s",
+            "Time from accepted to decided, by payment method and decision.",
+            tags: null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900] });
+        _compensations = meter.CreateCounter<long>("order_compensations_total", description: "Orders given up, by payment method and reason.");
+        _rescued = meter.CreateCounter<long>("order_workflows_rescued_total", description: "Orders whose workflow the sweep had to start or wake.");
+    }
+
+    public void Entered(Order order) =>
+        _orders.Add(1, new("service", "orders"), new("method", order.PaymentMethod), new("status", order.Status.Text()));
+
+    public void Decided(Order order)
+    {
+        _duration.Record(
+            (order.UpdatedAt - order.CreatedAt).TotalSeconds, new("service", "orders"), new("method", order.PaymentMethod), new("status", order.Status.Text()));
+        if (order.Status == OrderStatus.Cancelled)
+            _compensations.Add(1, new("service", "orders"), new("method", order.PaymentMethod), new("failure_reason", order.Reason));
+    }
+
+    public void Rescued() => _rescued.Add(1, new KeyValuePair<string, object?>("service", "orders"));
+}

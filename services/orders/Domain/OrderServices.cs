@@ -1,0 +1,23 @@
+using DaprPlatform.RestApi;
+using DaprPlatform.Workflows;
+
+namespace DaprPlatform.Orders.Domain;
+
+internal static class OrderServices
+{
+    public static IServiceCollection AddOrders(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSingleton(ApprovalOptions.From(configuration));
+        services.AddSingleton<ApprovalThreshold>();
+        services.AddHostedService(provider => provider.GetRequiredService<ApprovalThreshold>());
+        services.AddSingleton<OrderFactsCache>();
+        services.AddSingleton<OrderWaiters>();
+        services.AddSingleton<OrderMetrics>();
+        services.AddSingleton<WorkflowStarter>();
+        services.AddHostedService(provider => provider.GetRequiredService<WorkflowStarter>());
+        services.AddHostedService<StuckOrderSweep>();
+        services.AddScoped<IOrderLedger, OrderLedger>();
+        services.AddScoped<IOrderBook, OrderBook>();
+        return services;
+    }
+}

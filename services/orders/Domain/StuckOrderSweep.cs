@@ -1,0 +1,117 @@
+using Dapr.Client;
+using Dapr.Workflow;
+using DaprPlatform.Contracts;
+using DaprPlatform.Orders.Data;
+using DaprPlatform.ServiceDefaults.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace DaprPlatform.Orders.Domain;
+
+/// <summary>
+/// Finds orders whose workflow was not started, or not told, because a process died right behind its commit. Looks at the start and then every few seconds;
+/// one replica at a time, by a lock.
+/// </summary>
+internal sealed partial class StuckOrderSweep(
+    IServiceScopeFactory scopes,
+    DaprClient dapr,
+    DaprWorkflowClient client,
+    WorkflowStarter workflows,
+    MigrationState<OrdersDb> migrations,
+    OrderMetrics metrics,
+    TimeProvider time,
+    ILogger<StuckOrderSweep> logger) : BackgroundService
+{
+    private const string LockStore = "lockstore";
+    private const string LockName = "stuck-order-sweep";
+    private const int LockSeconds = 60;
+    private const int BatchSize = 200;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+    // The usual way takes milliseconds.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private readonly string _owner = Guid.NewGuid().ToString("N");
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await migrations.Done.WaitAsync(stoppingToken);
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            try
+            {
+                await SweepLockedAsync(stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogPostponed(logger, e.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task SweepLockedAsync(CancellationToken cancellationToken)
+    {
+        var suspects = await SuspectsAsync(cancellationToken);
+        if (suspects.Count == 0)
+            return;
+        var held = await dapr.Lock(LockStore, LockName, _owner, LockSeconds, cancellationToken);
+        if (!held.Success)
+            return;
+        try
+        {
+            foreach (var suspect in suspects)
+                await RescueAsync(suspect, cancellationToken);
+        }
+        finally
+        {
+            await dapr.Unlock(LockStore, LockName, _owner, CancellationToken.None);
+        }
+    }
+
+    private async Task<List<Suspect>> SuspectsAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var before = time.GetUtcNow() - Patience;
+        return await scope.ServiceProvider.GetRequiredService<OrdersDb>().Orders.AsNoTracking()
+            // One that waits for an operator is not stuck.
+            .Where(o => (o.Status == OrderStatus.Pending && o.CreatedAt < before && (o.Approval != Approval.Requested || o.CancelRequestedAt != null))
+                || ((o.Status == OrderStatus.Confirmed || o.Status == OrderStatus.Processing) && o.CancelRequestedAt < before))
+            .OrderBy(o => o.CreatedAt).Take(BatchSize)
+            .Select(o => new Suspect(o.Id, o.Status == OrderStatus.Pending, o.CancelRequestedAt != null, o.Approval)).ToListAsync(cancellationToken);
+    }
+
+    private async Task RescueAsync(Suspect suspect, CancellationToken cancellationToken)
+    {
+        var order = new OrderId(suspect.Id);
+        if (!suspect.Pending)
+        {
+            await workflows.CancelAsync(order, confirmed: true, cancellationToken);
+            return;
+        }
+        var state = await client.GetWorkflowStateAsync(order.ToString(), getInputsAndOutputs: false, cancellationToken);
+        if (!state.Exists || state.IsWorkflowCompleted)
+        {
+            // Ended without having decided the order: its failure is in the workflow's history, and every step may be repeated.
+            LogStarted(logger, order.ToString(), state.Exists ? state.RuntimeStatus.ToString() : "missing");
+            metrics.Rescued();
+            await workflows.StartAsync(order, cancellationToken);
+        }
+        else if (suspect.CancelRequested)
+        {
+            metrics.Rescued();
+            await workflows.CancelAsync(order, confirmed: false, cancellationToken);
+        }
+        else if (suspect.Approval is Approval.Approved or Approval.Rejected)
+        {
+            metrics.Rescued();
+            await workflows.ApproveAsync(order, suspect.Approval == Approval.Approved, cancellationToken);
+        }
+    }
+
+    private sealed record Suspect(Guid Id, bool Pending, bool CancelRequested, Approval Approval);
+
+    [LoggerMessage(1, LogLevel.Warning, "The workflow of {Order} was {State}; it is started")]
+    private static partial void LogStarted(ILogger logger, string order, string state);
+
+    [LoggerMessage(2, LogLevel.Warning, "Looking for stuck orders is put off: {Reason}")]
+    private static partial void LogPostponed(ILogger logger, string reason);
+}

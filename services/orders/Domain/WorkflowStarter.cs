@@ -1,0 +1,71 @@
+using System.Threading.Channels;
+using Dapr.Workflow;
+using DaprPlatform.Contracts;
+using DaprPlatform.Workflows;
+using Grpc.Core;
+
+namespace DaprPlatform.Orders.Domain;
+
+/// <summary>
+/// Hands orders to their workflows, after their transaction and outside of the request. What is lost when the process dies in between is in the database,
+/// and <see cref="StuckOrderSweep"/> finds it.
+/// </summary>
+internal sealed partial class WorkflowStarter(DaprWorkflowClient client, ILogger<WorkflowStarter> logger) : BackgroundService
+{
+    private const int Concurrency = 32;
+    private readonly Channel<Func<CancellationToken, Task>> _work = Channel.CreateBounded<Func<CancellationToken, Task>>(
+        new BoundedChannelOptions(10_000) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public void Start(OrderId order) => _work.Writer.TryWrite(token => StartAsync(order, token));
+
+    public void Cancel(OrderId order, bool confirmed) => _work.Writer.TryWrite(token => CancelAsync(order, confirmed, token));
+
+    public void Approve(OrderId order, bool approved) => _work.Writer.TryWrite(token => ApproveAsync(order, approved, token));
+
+    /// <summary>One that runs already is fine.</summary>
+    public Task StartAsync(OrderId order, CancellationToken cancellationToken) =>
+        ScheduleAsync(OrderWorkflows.Order, order.ToString(), new OrderPlaced(order.ToString()), cancellationToken);
+
+    public Task CancelAsync(OrderId order, bool confirmed, CancellationToken cancellationToken) =>
+        confirmed
+            ? ScheduleAsync(
+                OrderWorkflows.CancelOrder,
+                OrderWorkflows.CancellationId(order.ToString()),
+                new OrderCancellation(order.ToString(), CancelReasons.CancelledByCustomer),
+                cancellationToken)
+            : client.RaiseEventAsync(order.ToString(), OrderEvents.Cancel, new CancelRequested(CancelReasons.CancelledByCustomer), cancellationToken);
+
+    public Task ApproveAsync(OrderId order, bool approved, CancellationToken cancellationToken) =>
+        client.RaiseEventAsync(order.ToString(), OrderEvents.Approval, new ApprovalDecision(approved), cancellationToken);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Parallel.ForEachAsync(
+            _work.Reader.ReadAllAsync(stoppingToken),
+            new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = stoppingToken },
+            async (work, token) =>
+            {
+                try
+                {
+                    await work(token);
+                }
+                catch (Exception e) when (!token.IsCancellationRequested)
+                {
+                    LogLeft(logger, e.Message);
+                }
+            });
+
+    private async Task ScheduleAsync(string workflow, string instanceId, object input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.ScheduleNewWorkflowAsync(workflow, instanceId, input, startTime: null, cancellationToken);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.AlreadyExists)
+        {
+            // The sweep or another replica was faster.
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "A workflow could not be reached and is left to the sweep: {Reason}")]
+    private static partial void LogLeft(ILogger logger, string reason);
+}

@@ -1,0 +1,183 @@
+using DaprPlatform.Contracts;
+using DaprPlatform.Contracts.Events;
+using DaprPlatform.Contracts.Payments;
+using DaprPlatform.Payments.Data;
+using DaprPlatform.ServiceDefaults.Outbox;
+using DaprPlatform.ServiceDefaults.Problems;
+using Microsoft.EntityFrameworkCore;
+using Outcome = DaprPlatform.Contracts.Payments.AuthorizeResult.Types.Outcome;
+
+namespace DaprPlatform.Payments.Domain;
+
+/// <summary>
+/// Captures and returns money. An order is captured once at most, and never behind a void: the index on orders decides between attempts made at once.
+/// </summary>
+internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMetrics metrics, TimeProvider time)
+{
+    /// <summary>The attempt made by the order's workflow.</summary>
+    public const string WorkflowAttempt = "workflow";
+
+    private const int MaxRaces = 3;
+
+    /// <summary>Captures the order's total on behalf of its workflow. The same answer every time.</summary>
+    public async Task<AuthorizeResult> AuthorizeAsync(OrderId order, UserId user, Money amount, string method, string token, CancellationToken cancellationToken)
+    {
+        for (var race = 0; ; race++)
+        {
+            var rows = await db.Payments.AsNoTracking().Where(p => p.OrderId == order.Value).ToListAsync(cancellationToken);
+            if (rows.FirstOrDefault(p => p.Status != PaymentStatus.Failed) is { } open)
+            {
+                if (open.Status != PaymentStatus.Completed)
+                    return new AuthorizeResult { Outcome = Outcome.Voided };
+                if (open.AmountMinor != amount.Minor || open.Currency != amount.Currency)
+                    throw Refusals.Conflict("payment-amount-mismatch", "The order was paid with another amount.");
+                return Captured(open);
+            }
+            if (rows.FirstOrDefault(p => p.Attempt == WorkflowAttempt) is { } failed)
+                return Declined(failed);
+            try
+            {
+                var payment = await ChargeAsync(order, user, WorkflowAttempt, amount, method, token, static _ => { }, cancellationToken);
+                return payment.Status == PaymentStatus.Completed ? Captured(payment) : Declined(payment);
+            }
+            catch (DbUpdateException e) when (race < MaxRaces && IsLostRace(e))
+            {
+                db.ChangeTracker.Clear();
+            }
+        }
+    }
+
+    /// <summary>Returns whatever was captured for the order and refuses every later charge. How much was returned by this call.</summary>
+    public async Task<long> VoidAsync(OrderId order, string reason, CancellationToken cancellationToken)
+    {
+        for (var race = 0; ; race++)
+        {
+            try
+            {
+                return await TryVoidAsync(order, reason, cancellationToken);
+            }
+            catch (DbUpdateException e) when (race < MaxRaces && IsLostRace(e))
+            {
+                db.ChangeTracker.Clear();
+            }
+        }
+    }
+
+    /// <summary>Decides the charge and writes the payment with its event; <paramref name="alongside"/> adds to the same transaction.</summary>
+    /// <exception cref="DbUpdateException">Another attempt was faster (<see cref="IsLostRace"/>); nothing was captured.</exception>
+    public async Task<PaymentRow> ChargeAsync(
+        OrderId order, UserId user, string attempt, Money amount, string method, string token, Action<PaymentRow> alongside, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var card = PaymentMethods.NeedsCard(method) ? await FindCardAsync(user, token, cancellationToken) : null;
+        var charge = PaymentMethods.NeedsCard(method)
+            ? card is null ? new Charge(FailureReasons.InvalidToken) : processor.Capture(card.Reference, amount)
+            : new Charge(null);
+        var now = time.GetUtcNow();
+        var payment = new PaymentRow
+        {
+            Id = PaymentId.New().Value,
+            OrderId = order.Value,
+            UserId = user.Value,
+            Attempt = attempt,
+            Status = charge.Captured ? PaymentStatus.Completed : PaymentStatus.Failed,
+            Method = method,
+            AmountMinor = amount.Minor,
+            Currency = amount.Currency,
+            CardBrand = card?.Brand ?? "",
+            CardLast4 = card?.Last4 ?? "",
+            FailureReason = charge.FailureReason ?? "",
+            CreatedAt = now,
+            UpdatedAt = now,
+        };
+        db.Payments.Add(payment);
+        db.Publish(
+            new PaymentProcessed(
+                order.ToString(), new PaymentId(payment.Id).ToString(), user.ToString(), charge.Captured, charge.FailureReason, amount.Minor, amount.Currency, now),
+            now);
+        alongside(payment);
+        await db.SaveChangesAsync(cancellationToken);
+        if (charge.FailureReason is { } reason)
+            metrics.Failed(method, reason);
+        else
+            metrics.Succeeded(method, "success");
+        metrics.Took(time.GetElapsedTime(started), method);
+        return payment;
+    }
+
+    /// <summary>Adds a refund to a tracked payment that is locked by the caller's transaction.</summary>
+    public RefundRow AddRefund(PaymentRow payment, long amount, string reason)
+    {
+        var now = time.GetUtcNow();
+        var refund = new RefundRow { Id = RefundId.New().Value, PaymentId = payment.Id, AmountMinor = amount, Reason = reason, CreatedAt = now };
+        db.Refunds.Add(refund);
+        payment.RefundedMinor += amount;
+        payment.UpdatedAt = now;
+        if (payment.RefundedMinor == payment.AmountMinor)
+            payment.Status = PaymentStatus.Refunded;
+        db.Publish(
+            new PaymentRefunded(
+                new OrderId(payment.OrderId).ToString(),
+                new PaymentId(payment.Id).ToString(),
+                new RefundId(refund.Id).ToString(),
+                new UserId(payment.UserId).ToString(),
+                amount,
+                payment.RefundedMinor,
+                payment.Currency,
+                reason.Length == 0 ? null : reason,
+                now),
+            now);
+        return refund;
+    }
+
+    public static bool IsLostRace(Exception exception) =>
+        Faults.IsUniqueViolation(exception, PaymentsDb.OneOpenIndex) || Faults.IsUniqueViolation(exception, PaymentsDb.AttemptIndex);
+
+    private async Task<long> TryVoidAsync(OrderId order, string reason, CancellationToken cancellationToken)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var open = await db.Payments.FromSql($"SELECT * FROM payments WHERE order_id = {order.Value} AND status <> 'Failed' FOR UPDATE")
+            .SingleOrDefaultAsync(cancellationToken);
+        long returned = 0;
+        if (open is null)
+        {
+            var now = time.GetUtcNow();
+            db.Payments.Add(new PaymentRow
+            {
+                Id = PaymentId.New().Value,
+                OrderId = order.Value,
+                UserId = Guid.Empty,
+                Attempt = "void",
+                Status = PaymentStatus.Voided,
+                Method = "",
+                AmountMinor = 0,
+                Currency = "XXX",
+                CreatedAt = now,
+                UpdatedAt = now,
+            });
+        }
+        else if (open.Status == PaymentStatus.Completed)
+        {
+            returned = open.AmountMinor - open.RefundedMinor;
+            AddRefund(open, returned, reason);
+            metrics.Succeeded(open.Method, "refunded");
+        }
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return returned;
+    }
+
+    private async Task<ProcessorCard?> FindCardAsync(UserId user, string token, CancellationToken cancellationToken)
+    {
+        if (TestCards.All.FirstOrDefault(c => c.Token == token) is { } known)
+            return processor.Store(known.Number);
+        var now = time.GetUtcNow();
+        return await db.CardTokens.AsNoTracking().Where(t => t.Token == token && t.UserId == user.Value && t.ExpiresAt > now)
+            .Select(t => new ProcessorCard(t.Reference, t.Brand, t.Last4)).FirstOrDefaultAsync(cancellationToken);
+    }
+
+    private static AuthorizeResult Captured(PaymentRow payment) => new() { Outcome = Outcome.Captured, PaymentId = new PaymentId(payment.Id).ToString() };
+
+    private static AuthorizeResult Declined(PaymentRow payment) =>
+        new() { Outcome = Outcome.Declined, PaymentId = new PaymentId(payment.Id).ToString(), FailureReason = payment.FailureReason };
+}

@@ -1,0 +1,24 @@
+using DaprPlatform.Payments.Api;
+using DaprPlatform.Payments.Data;
+using DaprPlatform.Payments.Domain;
+using DaprPlatform.RestApi;
+using DaprPlatform.ServiceDefaults;
+using DaprPlatform.ServiceDefaults.Auth;
+using DaprPlatform.ServiceDefaults.Data;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("payments", appPort: 50054, metricsPort: 9097);
+builder.AddServiceDatabase<PaymentsDb>();
+builder.Services.AddSingleton<ICardProcessor, TestCardProcessor>();
+builder.Services.AddSingleton<PaymentMetrics>();
+builder.Services.AddScoped<CashDesk>();
+builder.Services.AddScoped<ICashDesk>(provider => provider.GetRequiredService<CashDesk>());
+builder.Services.AddScoped<Cashier>();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+app.MapAppCallbacks();
+app.MapGrpcService<PaymentsRpc>();
+app.MapGrpcService<ChargesRpc>().RequireAuthorization(Policies.CalledByOrders);
+app.MapCashDeskApi();
+app.Run();

@@ -1,0 +1,25 @@
+using DaprPlatform.RestApi;
+using DaprPlatform.ServiceDefaults;
+using DaprPlatform.ServiceDefaults.Auth;
+using DaprPlatform.ServiceDefaults.Data;
+using DaprPlatform.Users.Api;
+using DaprPlatform.Users.Data;
+using DaprPlatform.Users.Domain;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.Services.AddSingleton<SigningKeys>();
+builder.Services.AddSingleton<IVerificationKeys>(provider => provider.GetRequiredService<SigningKeys>());
+builder.AddServiceDefaults("users", appPort: 50051, metricsPort: 9091);
+builder.AddServiceDatabase<UsersDb>(SeedAdmin.ApplyAsync);
+builder.Services.AddSingleton(AccountOptions.From(builder.Configuration));
+builder.Services.AddSingleton<PasswordHasher>();
+builder.Services.AddSingleton<RefreshTokens>();
+builder.Services.AddSingleton<UserMetrics>();
+builder.Services.AddScoped<IAccounts, Accounts>();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+app.MapAppCallbacks();
+app.MapGrpcService<UsersRpc>();
+app.MapAccountsApi();
+app.Run();
