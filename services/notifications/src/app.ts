@@ -1,0 +1,84 @@
+import { DaprPubSubStatusEnum, type DaprClient, type DaprServer } from "@dapr/dapr";
+import type { Express, Request, Response } from "express";
+import type { Inbox } from "./inbox";
+import { log } from "./log";
+import { MalformedEvent, orderStatusChanged, userRegistered, type Addressed } from "./messages";
+import { events, messages, requests, scrape } from "./metrics";
+
+const pubsub = "pubsub";
+
+/** Subscribes to what customers are told about. Events that cannot be understood go to the dead-letter topic. */
+export async function subscribe(server: DaprServer, inbox: Inbox): Promise<void> {
+  for (const [topic, read] of [
+    ["order_status_changed", orderStatusChanged],
+    ["user_registered", userRegistered],
+  ] as const) {
+    await server.pubsub.subscribeWithOptions(pubsub, topic, {
+      deadLetterTopic: `${topic}.dlq`,
+      route: `/events/${topic}`,
+      callback: (data: unknown) => handle(topic, read, data, inbox),
+    });
+  }
+}
+
+export async function handle(topic: string, read: (data: unknown) => Addressed, data: unknown, inbox: Inbox): Promise<DaprPubSubStatusEnum> {
+  let status = DaprPubSubStatusEnum.SUCCESS;
+  try {
+    const item = read(data);
+    await inbox.add(item);
+    messages.add({ service: "notifications", type: item.message.type });
+  } catch (error) {
+    status = error instanceof MalformedEvent ? DaprPubSubStatusEnum.DROP : DaprPubSubStatusEnum.RETRY;
+    log(error instanceof MalformedEvent ? "Error" : "Warning", `An event of ${topic} was not handled`, { status, reason: reasonOf(error) });
+  }
+  events.add({ service: "notifications", topic, status });
+  return status;
+}
+
+/** The routes beside the events: health, metrics, and the messages of a user for the gateway. */
+export function routes(app: Express, inbox: Inbox, client: () => DaprClient): void {
+  app.disable("x-powered-by");
+  app.use((request, response, next) => {
+    response.on("finish", () => {
+      const route = request.route as { path?: unknown } | undefined;
+      requests.add({
+        service: "notifications",
+        method: request.method,
+        endpoint: typeof route?.path === "string" ? route.path : "unmatched",
+        status_code: String(response.statusCode),
+      });
+    });
+    next();
+  });
+  app.get("/health/live", (_request, response) => {
+    response.json({ status: "Healthy" });
+  });
+  app.get(["/health", "/health/ready"], async (_request, response) => {
+    const ready = await client().health.isHealthy().catch(() => false);
+    response.status(ready ? 200 : 503).json({ status: ready ? "Healthy" : "Unhealthy", checks: { sidecar: { status: ready ? "Healthy" : "Unhealthy" } } });
+  });
+  app.get("/metrics", (_request, response) => {
+    response.type("text/plain; version=0.0.4").send(scrape());
+  });
+  app.get("/messages/:userId", async (request: Request<{ userId: string }>, response: Response) => {
+    // The gateway knows who asks; nobody else may ask for somebody.
+    if (request.get("dapr-caller-app-id") !== "gateway") {
+      problem(response, 403, "forbidden", "Not allowed");
+      return;
+    }
+    try {
+      response.json(await inbox.list(request.params.userId));
+    } catch (error) {
+      log("Warning", "Messages could not be read", { reason: reasonOf(error) });
+      problem(response, 503, "unavailable", "A dependency is unavailable");
+    }
+  });
+}
+
+function problem(response: Response, status: number, code: string, title: string): void {
+  response.status(status).type("application/problem+json").send(JSON.stringify({ type: `urn:problem:${code}`, title, status, code }));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
