@@ -6,6 +6,8 @@ using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Http.Client;
 using DaprPlatform.Sidecar.Middleware;
 using DaprPlatform.Sidecar.Observability;
+using Dapr.Proto.Runtime.V1;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
@@ -158,6 +160,37 @@ internal sealed partial class AppChannel : IAsyncDisposable
         {
             _slots?.Release();
             throw;
+        }
+    }
+
+    /// <summary>One app health probe: any 2xx, or any answer without error of AppCallbackHealthCheck. It takes no slot and passes no pipeline.</summary>
+    public async Task<bool> ProbeAsync(CancellationToken cancellationToken)
+    {
+        if (_calls is not null)
+        {
+            try
+            {
+                await new AppCallbackHealthCheck.AppCallbackHealthCheckClient(_calls).HealthCheckAsync(new Empty(), cancellationToken: cancellationToken).ConfigureAwait(false);
+                return true;
+            }
+            catch (RpcException)
+            {
+                return false;
+            }
+        }
+
+        var start = _time.GetTimestamp();
+        try
+        {
+            var path = _options.AppHealthCheckPath is ['/', ..] ? _options.AppHealthCheckPath : "/" + _options.AppHealthCheckPath;
+            await using var answer = await _http!.SendAsync(new UpstreamRequest("GET", path, [], RequestBody.Empty), cancellationToken).ConfigureAwait(false);
+            await answer.ReadAllAsync(long.MaxValue, cancellationToken).ConfigureAwait(false);
+            _metrics.Http.Probed(answer.Status, _time.GetElapsedTime(start).TotalMilliseconds);
+            return answer.Status is >= 200 and < 300;
+        }
+        catch (Exception e) when (e is UpstreamException or IOException or SocketException)
+        {
+            return false;
         }
     }
 

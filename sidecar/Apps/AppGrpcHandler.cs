@@ -9,6 +9,8 @@ namespace DaprPlatform.Sidecar.Apps;
 /// </summary>
 internal sealed class AppGrpcHandler(HttpMessageHandler inner, string? token, SemaphoreSlim? slots, DaprMetrics metrics, TimeProvider time) : DelegatingHandler(inner)
 {
+    private const string HealthCheck = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (token is not null)
@@ -20,9 +22,10 @@ internal sealed class AppGrpcHandler(HttpMessageHandler inner, string? token, Se
         if (slots is null && !metrics.Registry.Enabled)
             return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
 
-        if (slots is not null)
-            await slots.WaitAsync(cancellationToken).ConfigureAwait(false);
         var call = new Call(request.RequestUri!.AbsolutePath, time.GetTimestamp());
+        // A probe must tell a busy app from a dead one.
+        if (slots is not null && call.Method != HealthCheck)
+            await slots.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
@@ -40,9 +43,10 @@ internal sealed class AppGrpcHandler(HttpMessageHandler inner, string? token, Se
     {
         if (Interlocked.Exchange(ref call.Ended, 1) != 0)
             return;
-        slots?.Release();
+        if (call.Method != HealthCheck)
+            slots?.Release();
         var elapsed = time.GetElapsedTime(call.Start).TotalMilliseconds;
-        if (call.Method == "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck")
+        if (call.Method == HealthCheck)
             metrics.Grpc.Probed(status, elapsed);
         else
             metrics.Grpc.Called(call.Method, status, elapsed, 0, received);

@@ -6,11 +6,20 @@ using Microsoft.Extensions.Logging;
 namespace DaprPlatform.Daprd;
 
 /// <summary>One sidecar as a process: signals, exit codes and log as daprd's.</summary>
-internal static class DaprdProcess
+internal static partial class DaprdProcess
 {
-    /// <returns>0 after SIGINT, SIGTERM or a shutdown by API within the grace; 1 after a failure, a forced shutdown, or when the grace was not enough.</returns>
+    private enum Wish
+    {
+        Signal,
+        Reload,
+        Graceful,
+        Forced,
+    }
+
+    /// <returns>0 after SIGINT, SIGTERM or a shutdown by API within the grace; 1 after a failure, a forced shutdown, a second signal, or when the grace was not enough.</returns>
     public static async Task<int> RunAsync(Flags flags)
     {
+        await using var log = flags.Text("log-file") is { Length: > 0 } file ? new StreamWriter(file, append: true) : new StreamWriter(Console.OpenStandardOutput());
         SidecarOptions options;
         LogLevel level;
         try
@@ -20,46 +29,137 @@ internal static class DaprdProcess
         }
         catch (Exception e) when (e is FlagException or ArgumentException)
         {
-            await Console.Error.WriteLineAsync($"Fatal error: {e.Message}").ConfigureAwait(false);
+            using var early = new DaprLoggerProvider(log, flags.Text("app-id"), flags.Has("log-as-json"), LogLevel.Information, TimeProvider.System);
+            LogFatal(early.CreateLogger("dapr.runtime"), e.Message);
             return 1;
         }
 
-        await using var log = flags.Text("log-file") is { Length: > 0 } file ? new StreamWriter(file, append: true) : new StreamWriter(Console.OpenStandardOutput());
         using var provider = new DaprLoggerProvider(log, options.AppId, flags.Has("log-as-json"), level, TimeProvider.System);
         using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(level).AddProvider(provider));
         var logger = loggers.CreateLogger("dapr.runtime");
-
-        var signalled = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var again = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-
-        await using var engine = await Engine.OpenAsync(new EngineOptions { SharesStandIns = true }).ConfigureAwait(false);
-        await using var sidecar = new DaprSidecar(engine, options, loggers);
+        using var signals = new Signals();
         try
         {
-            await sidecar.StartAsync().ConfigureAwait(false);
-            var first = await Task.WhenAny(signalled.Task, sidecar.ShutdownRequested).ConfigureAwait(false);
-            var force = await first.ConfigureAwait(false);
-            if (force)
+            while (true)
             {
-                logger.Log(LogLevel.Warning, "Force shutdown requested, exiting immediately without graceful shutdown");
-                return 1;
-            }
+                // A reload is a new start in the same process, as in daprd: what is only in memory does not outlive it.
+                await using var engine = await Engine.OpenAsync(new EngineOptions { SharesStandIns = true }).ConfigureAwait(false);
+                await using var sidecar = new DaprSidecar(engine, options, loggers);
+                await sidecar.StartAsync(signals.Stopping).ConfigureAwait(false);
+                var wish = await WaitAsync(sidecar, signals).ConfigureAwait(false);
+                if (wish == Wish.Forced)
+                {
+                    LogForced(logger);
+                    return 1;
+                }
 
-            return await sidecar.StopAsync().ConfigureAwait(false) ? 0 : 1;
+                if (wish == Wish.Reload)
+                {
+                    LogReload(logger);
+                    await sidecar.StopAsync().ConfigureAwait(false);
+                    signals.Reloaded();
+                    options = flags.ToOptions() with { InternalGrpcPort = options.InternalGrpcPort };
+                    continue;
+                }
+
+                using var ended = new CancellationTokenSource();
+                var again = signals.Again.ContinueWith(_ => ended.Cancel(), TaskScheduler.Default);
+                if (wish == Wish.Signal)
+                    await sidecar.BlockShutdownAsync(ended.Token).ConfigureAwait(false);
+                if (signals.Again.IsCompleted)
+                {
+                    LogAgain(logger);
+                    return 1;
+                }
+
+                return await sidecar.StopAsync(ended.Token).ConfigureAwait(false) ? 0 : 1;
+            }
         }
         catch (SidecarException e)
         {
-            logger.Log(LogLevel.Critical, "Fatal error from runtime: {Reason}", e.Message);
+            LogFatal(logger, e.Message);
             return 1;
         }
+        catch (OperationCanceledException) when (signals.Stopping.IsCancellationRequested)
+        {
+            return 0;
+        }
+    }
 
-        void OnSignal(PosixSignalContext context)
+    private static async Task<Wish> WaitAsync(DaprSidecar sidecar, Signals signals)
+    {
+        var first = await Task.WhenAny(signals.First, signals.Reload, sidecar.ShutdownRequested).ConfigureAwait(false);
+        if (first == signals.First)
+            return Wish.Signal;
+        if (first == signals.Reload)
+            return Wish.Reload;
+        try
+        {
+            return await sidecar.ShutdownRequested.ConfigureAwait(false) ? Wish.Forced : Wish.Graceful;
+        }
+        catch (Exception e)
+        {
+            throw new SidecarException(e.Message, e);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Fatal error from runtime: {Reason}")]
+    private static partial void LogFatal(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Force shutdown requested, exiting immediately without graceful shutdown")]
+    private static partial void LogForced(ILogger logger);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Received a second signal, exiting immediately")]
+    private static partial void LogAgain(ILogger logger);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Received signal 'hangup'; restarting")]
+    private static partial void LogReload(ILogger logger);
+
+    private sealed class Signals : IDisposable
+    {
+        private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _again = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly CancellationTokenSource _stopping = new();
+        private readonly List<PosixSignalRegistration> _registrations = [];
+        private TaskCompletionSource _reload = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Signals()
+        {
+            foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP })
+                _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
+        }
+
+        public Task First => _first.Task;
+
+        public Task Again => _again.Task;
+
+        public Task Reload => _reload.Task;
+
+        /// <summary>Cancelled by the first signal to end, which a start under way obeys too.</summary>
+        public CancellationToken Stopping => _stopping.Token;
+
+        public void Reloaded() => _reload = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Dispose()
+        {
+            foreach (var registration in _registrations)
+                registration.Dispose();
+            _stopping.Dispose();
+        }
+
+        private void OnSignal(PosixSignalContext context)
         {
             context.Cancel = true;
-            if (!signalled.TrySetResult(false))
-                again.TrySetResult();
+            if (context.Signal == PosixSignal.SIGHUP)
+            {
+                _reload.TrySetResult();
+                return;
+            }
+
+            if (_first.TrySetResult())
+                _stopping.Cancel();
+            else
+                _again.TrySetResult();
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using DaprPlatform.Sidecar.Http;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -37,14 +38,20 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         _services = new ServiceCollection().AddSingleton(loggers).AddLogging().BuildServiceProvider();
         var kestrel = new KestrelServerOptions { ApplicationServices = _services, AddServerHeader = false, AllowSynchronousIO = false };
         kestrel.Limits.MaxRequestBodySize = options.MaxBodySize;
-        kestrel.Limits.MaxRequestHeadersTotalSize = options.ReadBufferSize + 4096;
-        kestrel.Limits.MaxRequestLineSize = Math.Max(8 << 10, options.ReadBufferSize + 4096);
+        // The HTTP API has an answer of its own to a head that is too large; what sidecars add between themselves does not count.
+        kestrel.Limits.MaxRequestHeadersTotalSize = options.ReadBufferSize + (64 << 10);
+        kestrel.Limits.MaxRequestLineSize = options.ReadBufferSize + (64 << 10);
+        kestrel.Limits.MaxRequestHeaderCount = 1000;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
         kestrel.Limits.Http2.MaxStreamsPerConnection = 10_000;
         kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
         kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
+        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.AllowAlternateSchemes = true;
+        var allowHttp2 = options.Variable("DAPR_HTTP_DISABLE_H2C") is null or "false" or "0";
         foreach (var (kind, address, port, protocols) in Listeners(options))
         {
             if (!handlers.ContainsKey(kind))
@@ -52,7 +59,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
             kestrel.Listen(address, port, listen =>
             {
                 listen.Protocols = protocols;
-                Tag(listen, kind);
+                Tag(listen, kind, allowHttp2);
             });
         }
 
@@ -62,7 +69,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
             kestrel.ListenUnixSocket(path, listen =>
             {
                 listen.Protocols = protocols;
-                Tag(listen, kind);
+                Tag(listen, kind, allowHttp2);
             });
         }
 
@@ -76,13 +83,15 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     /// <summary>Stops to listen, lets the requests under way end until the token is cancelled.</summary>
     public Task StopAsync(CancellationToken cancellationToken) => _server.StopAsync(cancellationToken);
 
-    public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
+    public HttpContext CreateContext(IFeatureCollection contextFeatures)
+    {
+        contextFeatures.Get<ClientConnection>()?.Begin(contextFeatures.GetRequiredFeature<IHttpRequestFeature>());
+        return new DefaultHttpContext(contextFeatures);
+    }
 
     public Task ProcessRequestAsync(HttpContext context) => _handlers[context.Features.Get<ListenerFeature>()!.Kind](context);
 
-    public void DisposeContext(HttpContext context, Exception? exception)
-    {
-    }
+    public void DisposeContext(HttpContext context, Exception? exception) => context.Features.Get<ClientConnection>()?.End();
 
     public async ValueTask DisposeAsync()
     {
@@ -94,13 +103,13 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     {
         foreach (var address in Addresses(options.ListenAddresses))
         {
-            yield return (ListenerKind.Http, address, options.HttpPort, HttpProtocols.Http1);
+            yield return (ListenerKind.Http, address, options.HttpPort, HttpProtocols.Http1AndHttp2);
             yield return (ListenerKind.Grpc, address, options.GrpcPort, HttpProtocols.Http2);
         }
 
         yield return (ListenerKind.Internal, Addresses([options.InternalGrpcListenAddress])[0], options.InternalGrpcPort, HttpProtocols.Http2);
         if (options.PublicPort is { } port)
-            yield return (ListenerKind.Public, Addresses([options.PublicListenAddress])[0], port, HttpProtocols.Http1);
+            yield return (ListenerKind.Public, Addresses([options.PublicListenAddress])[0], port, HttpProtocols.Http1AndHttp2);
         if (options.EnableMetrics)
             yield return (ListenerKind.Metrics, Addresses([options.MetricsListenAddress])[0], options.MetricsPort, HttpProtocols.Http1);
         if (options.EnableProfiling)
@@ -111,7 +120,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     {
         if (options.UnixDomainSocket.Length == 0)
             yield break;
-        yield return (ListenerKind.Http, Path.Combine(options.UnixDomainSocket, $"dapr-{options.AppId}-http.socket"), HttpProtocols.Http1);
+        yield return (ListenerKind.Http, Path.Combine(options.UnixDomainSocket, $"dapr-{options.AppId}-http.socket"), HttpProtocols.Http1AndHttp2);
         yield return (ListenerKind.Grpc, Path.Combine(options.UnixDomainSocket, $"dapr-{options.AppId}-grpc.socket"), HttpProtocols.Http2);
     }
 
@@ -121,13 +130,13 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         return addresses.Length > 0 ? addresses : [IPAddress.Any];
     }
 
-    private static void Tag(ListenOptions listen, ListenerKind kind)
+    private static void Tag(ListenOptions listen, ListenerKind kind, bool allowHttp2)
     {
         var feature = new ListenerFeature(kind);
         listen.Use(next => connection =>
         {
             connection.Features.Set(feature);
-            return next(connection);
+            return listen.Protocols == HttpProtocols.Http1AndHttp2 ? ClientConnection.AcceptAsync(connection, next, allowHttp2) : next(connection);
         });
     }
 

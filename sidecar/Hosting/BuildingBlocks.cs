@@ -6,6 +6,8 @@ internal static class BuildingBlocks
     public static IEnumerable<IBuildingBlock> Create(SidecarRuntime runtime) =>
     [
         new HealthApi(runtime),
+        new MetadataApi(runtime),
+        new ShutdownApi(runtime),
         new Invocation.InvocationApi(runtime),
         new PubSub.PubSubApi(runtime),
         new State.StateApi(runtime),

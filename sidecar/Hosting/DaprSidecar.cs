@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Http;
+using DaprPlatform.Sidecar.Resources;
 using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -30,7 +31,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         loggers ??= NullLoggerFactory.Instance;
         Options = options;
         _logger = loggers.CreateLogger("dapr.runtime");
-        _runtime = new SidecarRuntime(engine, options, loggers) { Stopping = _stopping.Token };
+        _runtime = new SidecarRuntime(engine, options, loggers);
     }
 
     public SidecarOptions Options { get; }
@@ -61,7 +62,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
             await ListenAsync(_server, cancellationToken).ConfigureAwait(false);
             _registration = _runtime.Engine.Apps.Register(_runtime, new UriBuilder("http", InternalHost(), Options.InternalGrpcPort).Uri);
         }
-        catch (Exception e) when (e is Resources.ResourceException or ComponentException or IOException or Storage.StoreException)
+        catch (Exception e) when (e is ResourceException or ComponentException or IOException or Storage.StoreException)
         {
             throw new SidecarException(e.Message, e);
         }
@@ -75,6 +76,20 @@ public sealed partial class DaprSidecar : IAsyncDisposable
     /// <summary>Completes when <see cref="IsHealthy"/> is first true.</summary>
     public Task WaitUntilHealthyAsync(CancellationToken cancellationToken = default) => _healthy.Task.WaitAsync(cancellationToken);
 
+    /// <summary>
+    /// --dapr-block-shutdown-duration: the APIs and invocation go on, messages and input bindings stop. Completes when the duration is over, when the app has
+    /// become unhealthy, or with the token.
+    /// </summary>
+    public async Task BlockShutdownAsync(CancellationToken cancellationToken)
+    {
+        if (Options.BlockShutdown <= TimeSpan.Zero)
+            return;
+        LogBlocking(Durations.FormatGo(Options.BlockShutdown));
+        await _runtime.Lifecycle.PauseAsync().ConfigureAwait(false);
+        await Task.WhenAny(Task.Delay(Options.BlockShutdown, _runtime.Time, cancellationToken), _runtime.Lifecycle.BecameUnhealthy).ConfigureAwait(false);
+        LogUnblocked();
+    }
+
     /// <summary>Stops taking work, finishes what is under way within <see cref="SidecarOptions.GracefulShutdown"/>, and closes the ports.</summary>
     /// <returns>False when the time was not enough.</returns>
     public async Task<bool> StopAsync(CancellationToken cancellationToken = default)
@@ -83,14 +98,15 @@ public sealed partial class DaprSidecar : IAsyncDisposable
             return true;
         LogStopping();
         _registration?.Dispose();
-        _stopping.Cancel();
+        await _stopping.CancelAsync().ConfigureAwait(false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Options.GracefulShutdown);
         var inTime = true;
         try
         {
             await _initialising.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _runtime.AppGoneAsync().WaitAsync(limit.Token).ConfigureAwait(false);
+            await _runtime.BeginStopAsync().ConfigureAwait(false);
+            await _runtime.Lifecycle.StopAsync().WaitAsync(limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -98,10 +114,12 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         }
 
         if (_server is not null)
+        {
             await _server.StopAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        inTime &= !limit.IsCancellationRequested;
-        if (_server is not null)
+            inTime &= !limit.IsCancellationRequested;
             await _server.DisposeAsync().ConfigureAwait(false);
+        }
+
         await _runtime.DisposeAsync().ConfigureAwait(false);
         if (inTime)
             LogStopped();
@@ -124,7 +142,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         try
         {
             await _runtime.App.WaitUntilListeningAsync(_stopping.Token).ConfigureAwait(false);
-            await _runtime.AppReadyAsync(_stopping.Token).ConfigureAwait(false);
+            await _runtime.Lifecycle.StartAsync(_stopping.Token).ConfigureAwait(false);
             _health!.Ready = true;
             LogInitialized(clock.ElapsedMilliseconds);
             _healthy.TrySetResult();
@@ -200,6 +218,12 @@ public sealed partial class DaprSidecar : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Fatal error from runtime: {Reason}")]
     private partial void LogFatal(string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Blocking graceful shutdown for {Duration} or until app reports unhealthy...")]
+    private partial void LogBlocking(string duration);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Block shutdown period expired, entering shutdown...")]
+    private partial void LogUnblocked();
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Dapr is shutting down")]
     private partial void LogStopping();

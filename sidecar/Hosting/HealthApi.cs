@@ -17,13 +17,13 @@ internal sealed class HealthApi(SidecarRuntime runtime) : IBuildingBlock
         router.Map("healthz", "v1.0", "GET", "healthz", context =>
         {
             if (!Ready)
-                return context.Error(new ApiException(500, StatusCode.Unavailable, "ERR_HEALTH_NOT_READY", "dapr is not ready"));
+                return context.Error(new ApiException(500, StatusCode.Unavailable, "ERR_HEALTH_NOT_READY", "dapr is not ready: [runtime]"));
             return context.Query("appid") is { Length: > 0 } expected && expected != runtime.Options.AppId
                 ? context.Error(new ApiException(500, StatusCode.Internal, "ERR_HEALTH_APPID_NOT_MATCH", "dapr app-id does not match"))
                 : context.NoContent();
         });
         router.Map("healthz", "v1.0", "GET", "healthz/outbound", context => OutboundReady
             ? context.NoContent()
-            : context.Error(new ApiException(500, StatusCode.Unavailable, "ERR_OUTBOUND_HEALTH_NOT_READY", "dapr outbound is not ready")));
+            : context.Error(new ApiException(500, StatusCode.Unavailable, "ERR_OUTBOUND_HEALTH_NOT_READY", "dapr outbound is not ready: [runtime]")));
     }
 }

@@ -18,6 +18,7 @@ namespace DaprPlatform.Sidecar.Hosting;
 internal sealed class SidecarRuntime : IAsyncDisposable
 {
     private readonly List<IBuildingBlock> _blocks = [];
+    private readonly CancellationTokenSource _stopping = new();
 
     public SidecarRuntime(Engine engine, SidecarOptions options, ILoggerFactory loggers)
     {
@@ -25,6 +26,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         Options = options;
         Loggers = loggers;
         Self = new Caller(options.AppId, options.Namespace);
+        Lifecycle = new AppLifecycle(this);
         Components = new ComponentCatalog(options, engine, loggers, engine.Time);
         Metrics = new DaprMetrics(options with { EnableMetrics = false }, []);
         App = new AppChannel(options with { AppPort = null }, engine.Time, Metrics, loggers);
@@ -56,6 +58,12 @@ internal sealed class SidecarRuntime : IAsyncDisposable
     /// <summary>The way to the app; without one until <see cref="LoadAsync"/>.</summary>
     public AppChannel App { get; private set; }
 
+    /// <summary>When the app is there and well, and what it says of itself.</summary>
+    public AppLifecycle Lifecycle { get; }
+
+    /// <summary>Cancelled when the sidecar begins to shut down: calls that would never end by themselves, such as streams of subscriptions, end then.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
     public DaprMetrics Metrics { get; private set; }
 
     public Tracer Tracing { get; private set; } = Tracer.Off;
@@ -76,9 +84,6 @@ internal sealed class SidecarRuntime : IAsyncDisposable
     public Router Router { get; } = new();
 
     public ShutdownSignal Shutdown { get; } = new();
-
-    /// <summary>Cancelled when the sidecar begins to stop: streams that would never end by themselves are ended.</summary>
-    public CancellationToken Stopping { get; set; }
 
     /// <summary>gRPC services beside Dapr's own, such as TaskHubSidecarService; a building block adds its own when it is made.</summary>
     public List<Func<GrpcServiceOptions, GrpcMethodTable>> GrpcServices { get; } = [];
@@ -119,6 +124,8 @@ internal sealed class SidecarRuntime : IAsyncDisposable
             block.MapHttp(Router);
     }
 
+    public IReadOnlyList<IBuildingBlock> Blocks => _blocks;
+
     /// <summary>The building block of a type. Throws when there is none.</summary>
     public T Block<T>() where T : IBuildingBlock => _blocks.OfType<T>().First();
 
@@ -129,6 +136,9 @@ internal sealed class SidecarRuntime : IAsyncDisposable
     }
 
     public Task AppGoneAsync() => Task.WhenAll(_blocks.Select(b => b.AppGoneAsync()));
+
+    /// <summary>The sidecar shuts down.</summary>
+    public Task BeginStopAsync() => _stopping.CancelAsync();
 
     private static Task Refuse(HttpContext http, int status)
     {
@@ -149,6 +159,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
             await Endpoints.DisposeAsync().ConfigureAwait(false);
         await App.DisposeAsync().ConfigureAwait(false);
         await Tracing.DisposeAsync().ConfigureAwait(false);
+        _stopping.Dispose();
     }
 }
 

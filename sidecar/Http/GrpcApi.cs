@@ -59,6 +59,9 @@ internal sealed class GrpcApi
         var start = _runtime.Time.GetTimestamp();
         var span = _runtime.Tracing.IsOn ? GrpcSpans.Start(_runtime.Tracing, http, path) : null;
         Span.Current = span;
+        var ending = IsEndless(path) ? CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _runtime.Stopping) : null;
+        if (ending is not null)
+            http.RequestAborted = ending.Token;
         try
         {
             await DispatchAsync(http, path).ConfigureAwait(false);
@@ -74,6 +77,7 @@ internal sealed class GrpcApi
                 Span.Current = null;
             }
 
+            ending?.Dispose();
             // Calls that are passed on count where they are answered.
             if (path.StartsWith(DaprService, StringComparison.Ordinal))
             {
@@ -94,6 +98,10 @@ internal sealed class GrpcApi
 
         return _runtime.GrpcFallback(http);
     }
+
+    // Streams that last as long as their client wants; a shutdown must not wait for them.
+    private static bool IsEndless(string path) => path is "/TaskHubSidecarService/GetWorkItems"
+        || path.StartsWith(DaprService + "SubscribeConfiguration", StringComparison.Ordinal) || path.StartsWith(DaprService + "SubscribeActorEvents", StringComparison.Ordinal);
 
     private GrpcServiceOptions Options()
     {

@@ -25,7 +25,7 @@ internal sealed class InvocationApi : IBuildingBlock
     public InvocationApi(SidecarRuntime runtime)
     {
         _runtime = runtime;
-        Invoker = new Invoker(runtime, new AppInvoker(runtime), runtime.Endpoints);
+        Invoker = new Invoker(runtime, new AppInvoker(runtime));
         _proxy = new GrpcProxy(runtime);
         runtime.Invocation = this;
     }
@@ -209,6 +209,13 @@ internal sealed class InvocationApi : IBuildingBlock
         var response = http.Response;
         var status = answer.Status;
         response.StatusCode = status;
+        if (status == 205 && http.Features.Get<ClientConnection>() is { } connection && http.Request.Method != "HEAD" && answer.ContentLength != 0)
+        {
+            connection.AllowBodyOf205();
+            response.StatusCode = ClientConnection.StandsFor205;
+            http.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = "Reset Content";
+        }
+
         foreach (var (name, value) in answer.Headers)
         {
             if (name.Length is 7 or 10 or 11 && (name.Equals("traceparent", StringComparison.OrdinalIgnoreCase) || name.Equals("tracestate", StringComparison.OrdinalIgnoreCase) || name.Equals("baggage", StringComparison.OrdinalIgnoreCase)))
@@ -220,7 +227,7 @@ internal sealed class InvocationApi : IBuildingBlock
         // A failure without a word about its type is taken for JSON.
         if (status >= 400 && response.ContentType is null)
             response.ContentType = "application/json";
-        if (status is 204 or 205 or 304)
+        if (response.StatusCode is 204 or 205 or 304)
             return;
         if (answer.ContentLength is { } length)
             response.ContentLength = length;

@@ -10,17 +10,16 @@ namespace DaprPlatform.Sidecar.Invocation;
 /// Brings a call to its app: the sidecar's own directly, one of the same engine by a method call, one of another process through its internal port, an endpoint
 /// without another sidecar. Resiliency policies of the target apply to all of them.
 /// </summary>
-internal sealed class Invoker(SidecarRuntime runtime, AppInvoker own, HttpEndpoints endpoints)
+internal sealed class Invoker(SidecarRuntime runtime, AppInvoker own)
 {
     public AppInvoker Own => own;
-
-    public HttpEndpoints Endpoints => endpoints;
 
     /// <param name="id">App id, with or without namespace; name of an HTTPEndpoint; or absolute URL.</param>
     /// <exception cref="InvocationException">The call does not reach the app, or a policy ended it.</exception>
     /// <exception cref="RequestBodyException">The caller's body cannot be read.</exception>
     public async ValueTask<InvocationResponse> InvokeAsync(string id, InvocationRequest request, CancellationToken cancellationToken)
     {
+        var endpoints = runtime.Endpoints;
         var isEndpoint = endpoints.IsEndpoint(id);
         var appId = isEndpoint ? id : WithoutNamespace(id);
         // An endpoint has one breaker, an app one for each of its methods.
@@ -50,7 +49,7 @@ internal sealed class Invoker(SidecarRuntime runtime, AppInvoker own, HttpEndpoi
     /// <summary>True when a retry could send the request again, so that its body has to be kept.</summary>
     public bool MayRetry(string id)
     {
-        if (endpoints.IsEndpoint(id))
+        if (runtime.Endpoints.IsEndpoint(id))
             return runtime.Resiliency.AppliesToApp(id);
         var dot = id.IndexOf('.', StringComparison.Ordinal);
         var appId = dot < 0 ? id : id[..dot];

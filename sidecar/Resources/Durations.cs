@@ -5,6 +5,24 @@ namespace DaprPlatform.Sidecar.Resources;
 /// <summary>Durations as Go writes them (https://pkg.go.dev/time#ParseDuration): <c>1h30m</c>, <c>1.5s</c>, <c>250ms</c>, <c>-2m</c>, <c>0</c>.</summary>
 internal static class Durations
 {
+    /// <summary>As Go prints it: <c>1h30m0s</c>, <c>5s</c>, <c>1.5s</c>, <c>400ms</c>, <c>0s</c>.</summary>
+    public static string FormatGo(TimeSpan duration)
+    {
+        if (duration < TimeSpan.Zero)
+            return "-" + FormatGo(-duration);
+        if (duration == TimeSpan.Zero)
+            return "0s";
+        string Number(double value) => value.ToString("0.#########", CultureInfo.InvariantCulture);
+        if (duration < TimeSpan.FromMilliseconds(1))
+            return Number(duration.TotalMicroseconds) + "µs";
+        if (duration < TimeSpan.FromSeconds(1))
+            return Number(duration.TotalMilliseconds) + "ms";
+        var seconds = Number(duration.TotalSeconds % 60) + "s";
+        if (duration < TimeSpan.FromMinutes(1))
+            return seconds;
+        return duration < TimeSpan.FromHours(1) ? $"{(int)duration.TotalMinutes}m{seconds}" : $"{(long)duration.TotalHours}h{duration.Minutes}m{seconds}";
+    }
+
     public static bool TryParseGo(string? text, out TimeSpan duration)
     {
         duration = default;
