@@ -1,0 +1,120 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Dapr;
+using Dapr.Client;
+using Dapr.Common.Exceptions;
+using Dapr.Messaging.PublishSubscribe;
+using Grpc.Core;
+
+namespace DaprPlatform.Sdk.Tests.Daprd;
+
+/// <summary>The SDK and the embedded runtime understand each other.</summary>
+public sealed class RealSidecarTests(RealSidecar sidecar) : IClassFixture<RealSidecar>
+{
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    DaprClient Client => sidecar.Client;
+
+    async Task<(string Endpoint, Order Order)> Delivery() => await sidecar.Delivered.Reader.ReadAsync(Token);
+
+    [Fact]
+    public async Task State_is_saved_read_changed_under_its_etag_and_deleted()
+    {
+        var order = new Order("s1", 9007199254740993);
+        await Client.SaveStateAsync("store", "s1", order);
+        var (value, etag) = await Client.GetStateAndETagAsync<Order>("store", "s1");
+        Assert.Equal(order, value);
+
+        Assert.True(await Client.TrySaveStateAsync("store", "s1", order with { Cents = 1 }, etag));
+        Assert.False(await Client.TrySaveStateAsync("store", "s1", order with { Cents = 2 }, etag));
+        Assert.False(await Client.TryDeleteStateAsync("store", "s1", etag));
+        var entry = await Client.GetStateEntryAsync<Order>("store", "s1");
+        Assert.Equal(1, entry.Value.Cents);
+        Assert.True(await entry.TryDeleteAsync());
+        Assert.Null(await Client.GetStateAsync<Order>("store", "s1"));
+    }
+
+    [Fact]
+    public async Task A_transaction_happens_and_a_bulk_read_sees_it()
+    {
+        await Client.SaveBulkStateAsync("store", [new SaveStateItem<int>("t1", 1, null), new SaveStateItem<int>("t2", 2, null)]);
+        await Client.ExecuteStateTransactionAsync(
+            "store", [new StateTransactionRequest("t1", "10"u8.ToArray(), StateOperationType.Upsert), new StateTransactionRequest("t2", null, StateOperationType.Delete)]);
+        var items = (await Client.GetBulkStateAsync<int>("store", ["t1", "t2"], null)).ToDictionary(i => i.Key, i => i.Value);
+        Assert.Equal((10, 0), (items["t1"], items["t2"]));
+        await Client.DeleteBulkStateAsync("store", [new BulkDeleteStateItem("t1", null)]);
+        Assert.True((await Client.GetByteStateAsync("store", "t1")).IsEmpty);
+    }
+
+    [Fact]
+    public async Task A_store_that_does_not_exist_is_explained()
+    {
+        var e = await Assert.ThrowsAsync<DaprException>(() => Client.GetStateAsync<int>("nowhere", "k"));
+        Assert.IsType<RpcException>(e.InnerException);
+        Assert.True(e.TryGetExtendedErrorInfo(out var info));
+        Assert.Contains(info.Details, d => d is DaprErrorInfoDetail { Domain: "dapr.io" });
+    }
+
+    [Fact]
+    public async Task Events_reach_their_endpoints()
+    {
+        await Client.PublishEventAsync("pubsub", "orders", new Order("e1", 5));
+        Assert.Equal(("orders", new Order("e1", 5)), await Delivery());
+
+        await Client.PublishEventAsync("pubsub", "orders", new CloudEvent<Order>(new Order("e2", 6)) { Type = "placed", Source = new Uri("urn:shop") });
+        Assert.Equal(("orders", new Order("e2", 6)), await Delivery());
+
+        await Client.PublishEventAsync("pubsub", "routed", new Order("e3", 101));
+        Assert.Equal(("large", new Order("e3", 101)), await Delivery());
+        await Client.PublishEventAsync("pubsub", "routed", new Order("e4", 100));
+        Assert.Equal(("small", new Order("e4", 100)), await Delivery());
+
+        var failed = await Client.BulkPublishEventAsync("pubsub", "bulk", [new Order("b1", 1), new Order("b2", 2)]);
+        Assert.Empty(failed.FailedEntries);
+        Assert.Equal(["b1", "b2"], new[] { (await Delivery()).Order.Id, (await Delivery()).Order.Id }.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Events_reach_a_stream_until_it_is_disposed()
+    {
+        using var pubsub = new DaprPublishSubscribeClientBuilder().UseGrpcEndpoint(sidecar.Process.GrpcEndpoint).Build();
+        var seen = new TaskCompletionSource<Order?>();
+        var subscription = await pubsub.SubscribeAsync(
+            "pubsub", "streamed", new DaprSubscriptionOptions(new MessageHandlingPolicy(TimeSpan.FromSeconds(10), TopicResponseAction.Retry)), (message, _) =>
+            {
+                seen.TrySetResult(JsonSerializer.Deserialize<Order>(message.Data.Span, JsonSerializerOptions.Web));
+                return Task.FromResult(TopicResponseAction.Success);
+            },
+            Token);
+        await Client.PublishEventAsync("pubsub", "streamed", new Order("m1", 7));
+        Assert.Equal(new Order("m1", 7), await seen.Task.WaitAsync(Token));
+        await subscription.DisposeAsync();
+
+        // The sidecar has let go of the topic: it can be taken again.
+        await using var again = await pubsub.SubscribeAsync(
+            "pubsub", "streamed", new DaprSubscriptionOptions(new MessageHandlingPolicy(TimeSpan.FromSeconds(10), TopicResponseAction.Retry)), (_, _) => Task.FromResult(TopicResponseAction.Success), Token);
+    }
+
+    [Fact]
+    public async Task A_stream_of_an_unknown_component_is_refused()
+    {
+        using var pubsub = new DaprPublishSubscribeClientBuilder().UseGrpcEndpoint(sidecar.Process.GrpcEndpoint).Build();
+        await Assert.ThrowsAsync<DaprException>(() => pubsub.SubscribeAsync(
+            "nowhere", "x", new DaprSubscriptionOptions(new MessageHandlingPolicy(TimeSpan.FromSeconds(10), TopicResponseAction.Retry)), (_, _) => Task.FromResult(TopicResponseAction.Success), Token));
+    }
+
+    [Fact]
+    public async Task An_app_is_called_by_its_id()
+    {
+        using var http = Client.CreateInvokableHttpClient("Shop");
+        using var response = await http.PostAsJsonAsync("/double", new Order("i1", 21), Token);
+        Assert.Equal(new Order("i1", 42), await response.Content.ReadFromJsonAsync<Order>(Token));
+    }
+
+    [Fact]
+    public async Task Secrets_are_read()
+    {
+        Assert.Equal("pw", (await Client.GetSecretAsync("vault", "db:password"))["db:password"]);
+        Assert.Contains("plain", (await Client.GetBulkSecretAsync("vault")).Keys);
+    }
+}
