@@ -45,6 +45,8 @@ public sealed class RealSidecar : IAsyncLifetime
             new Dictionary<string, string>
             {
                 ["state.yaml"] = Component("store", "state.in-memory"),
+                ["lock.yaml"] = Component("locks", "lock.redis", "redisHost", "localhost:6379"),
+                ["configuration.yaml"] = Component("config", "configuration.redis", "redisHost", "localhost:6379"),
                 ["pubsub.yaml"] = Component("pubsub", "pubsub.in-memory"),
                 ["secrets.yaml"] = Component("vault", "secretstores.local.file", "secretsFile", "$DIR/secrets.json"),
                 ["secrets.json"] = """{ "db": { "password": "pw" }, "plain": "x" }""",

@@ -3,8 +3,11 @@ using System.Text.Json;
 using Dapr;
 using Dapr.Client;
 using Dapr.Common.Exceptions;
+using Dapr.DistributedLock;
+using Dapr.Extensions.Configuration;
 using Dapr.Messaging.PublishSubscribe;
 using Grpc.Core;
+using Microsoft.Extensions.Configuration;
 
 namespace DaprPlatform.Sdk.Tests.Daprd;
 
@@ -116,5 +119,58 @@ public sealed class RealSidecarTests(RealSidecar sidecar) : IClassFixture<RealSi
     {
         Assert.Equal("pw", (await Client.GetSecretAsync("vault", "db:password"))["db:password"]);
         Assert.Contains("plain", (await Client.GetBulkSecretAsync("vault")).Keys);
+    }
+
+    [Fact]
+    public async Task Metadata_is_read_and_set()
+    {
+        var metadata = await Client.GetMetadataAsync();
+        Assert.Equal("Shop", metadata.Id);
+        Assert.Contains(metadata.Components, c => c.Name == "store" && c.Type == "state.in-memory");
+        await Client.SetMetadataAsync("colour", "blue");
+        Assert.Equal("blue", (await Client.GetMetadataAsync()).Extended["colour"]);
+    }
+
+    [Fact]
+    public async Task A_lock_held_by_one_is_not_given_to_another()
+    {
+        using var locks = new DaprDistributedLockBuilder().UseGrpcEndpoint(sidecar.Process.GrpcEndpoint).Build();
+        await using (var mine = await locks.TryLockAsync("locks", "stock", "me", 60))
+        {
+            Assert.NotNull(mine);
+            Assert.Null(await locks.TryLockAsync("locks", "stock", "you", 60));
+            Assert.Equal(Dapr.DistributedLock.Models.LockStatus.LockBelongsToOthers, (await locks.TryUnlockAsync("locks", "stock", "you")).Status);
+        }
+
+        Assert.Equal(Dapr.DistributedLock.Models.LockStatus.LockDoesNotExist, (await locks.TryUnlockAsync("locks", "stock", "me")).Status);
+        await using var again = await Client.Lock("locks", "stock", "you", 60);
+        Assert.True(again.Success);
+    }
+
+    [Fact]
+    public async Task A_changed_item_reaches_configuration_that_follows_it()
+    {
+        using var http = new HttpClient { BaseAddress = new Uri(sidecar.Process.HttpEndpoint) };
+        async Task Set(string value) => (await http.PutAsync(new Uri("/platform/configuration/config/limit?version=1", UriKind.Relative), new StringContent(value), Token)).EnsureSuccessStatusCode();
+        await Set("5");
+        Assert.Equal("5", (await Client.GetConfiguration("config", ["limit"])).Items["limit"].Value);
+
+        var subscription = await Client.SubscribeConfiguration("config", ["limit"], cancellationToken: Token);
+        var changes = subscription.Source.GetAsyncEnumerator(Token);
+        Assert.True(await changes.MoveNextAsync());
+        Assert.NotEqual("", subscription.Id);
+
+        var configuration = new ConfigurationBuilder()
+            .AddDaprConfigurationStore("config", ["limit"], Client, TimeSpan.FromSeconds(30))
+            .AddStreamingDaprConfigurationStore("config", ["limit"], Client, TimeSpan.FromSeconds(30))
+            .Build();
+        Assert.Equal("5", configuration["limit"]);
+
+        await Set("6");
+        while (!changes.Current.ContainsKey("limit"))
+            Assert.True(await changes.MoveNextAsync());
+        Assert.Equal("6", changes.Current["limit"].Value);
+        Assert.True((await Client.UnsubscribeConfiguration("config", subscription.Id)).Ok);
+        await changes.DisposeAsync();
     }
 }

@@ -7,16 +7,18 @@ using Dapr.Client;
 
 namespace DaprPlatform.Sdk.Tests.Daprd;
 
-/// <summary>The embedded runtime as a process of its own.</summary>
+/// <summary>The embedded runtime as a process of its own, and beside it the process that stands in for its servers, which a sidecar would leave running.</summary>
 internal sealed class SidecarProcess : IAsyncDisposable
 {
     readonly Process _process;
+    readonly Process _standIn;
     readonly string _folder;
     readonly Task<string> _output;
 
-    SidecarProcess(Process process, string folder, string httpEndpoint, string grpcEndpoint)
+    SidecarProcess(Process process, Process standIn, string folder, string httpEndpoint, string grpcEndpoint)
     {
         _process = process;
+        _standIn = standIn;
         _folder = folder;
         _output = process.StandardOutput.ReadToEndAsync();
         HttpEndpoint = httpEndpoint;
@@ -36,17 +38,12 @@ internal sealed class SidecarProcess : IAsyncDisposable
             await File.WriteAllTextAsync(Path.Combine(folder, name), text.Replace("$DIR", folder, StringComparison.Ordinal), cancellationToken);
 
         int[] ports = FreePorts();
-        var start = new ProcessStartInfo("dotnet")
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            ArgumentList =
-            {
-                Daprd(), "--app-id", appId, "--app-port", Text(appPort), "--dapr-http-port", Text(ports[0]), "--dapr-grpc-port", Text(ports[1]), "--dapr-internal-grpc-port", Text(ports[2]),
-                "--enable-metrics=false", "--resources-path", folder,
-            },
-        };
-        var sidecar = new SidecarProcess(Process.Start(start)!, folder, $"http://127.0.0.1:{ports[0]}", $"http://127.0.0.1:{ports[1]}");
+        var standIn = Start(folder, "stand-in", "--directory", Path.Combine(folder, "stand-ins-1"));
+        await standIn.StandardOutput.ReadLineAsync(cancellationToken);
+        var process = Start(
+            folder, "--app-id", appId, "--app-port", Text(appPort), "--dapr-http-port", Text(ports[0]), "--dapr-grpc-port", Text(ports[1]), "--dapr-internal-grpc-port", Text(ports[2]),
+            "--enable-metrics=false", "--resources-path", folder);
+        var sidecar = new SidecarProcess(process, standIn, folder, $"http://127.0.0.1:{ports[0]}", $"http://127.0.0.1:{ports[1]}");
         try
         {
             using var client = sidecar.Client();
@@ -67,11 +64,22 @@ internal sealed class SidecarProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
-            _process.Kill(entireProcessTree: true);
-        await _process.WaitForExitAsync();
-        _process.Dispose();
+        foreach (var process in (Process[])[_process, _standIn])
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+
         Directory.Delete(_folder, recursive: true);
+    }
+
+    static Process Start(string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Daprd(), .. arguments]) { WorkingDirectory = folder, RedirectStandardOutput = true };
+        start.Environment["DAPR_PLATFORM_DIR"] = folder;
+        return Process.Start(start)!;
     }
 
     static string Daprd() => typeof(SidecarProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Daprd").Value!;
