@@ -108,6 +108,29 @@ public class ClientTests
     }
 
     [Fact]
+    public async Task A_wait_that_lasts_asks_once_whether_the_instance_exists()
+    {
+        await using var sidecar = await StandInSidecar.StartAsync();
+        var time = new ManualTime();
+        using var host = await WorkerTests.StartAsync(sidecar.Address, services => services.AddSingleton<TimeProvider>(time).AddDaprWorkflow());
+        var client = host.Services.GetRequiredService<DaprWorkflowClient>();
+        var answer = new TaskCompletionSource<P.GetInstanceResponse>();
+        sidecar.Hub.OnWait = (_, stop) => answer.Task.WaitAsync(stop);
+
+        var missing = client.WaitForWorkflowCompletionAsync("x", cancellation: TestContext.Current.CancellationToken);
+        await time.WaitedForAsync(TimeSpan.FromSeconds(1));
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => missing);
+
+        sidecar.Hub.OnGet = (_, _) => new P.GetInstanceResponse { Exists = true, WorkflowState = new() };
+        var known = client.WaitForWorkflowCompletionAsync("x", getInputsAndOutputs: false, cancellation: TestContext.Current.CancellationToken);
+        await time.WaitedForAsync(TimeSpan.FromSeconds(1));
+        time.Advance(TimeSpan.FromSeconds(1));
+        answer.SetResult(new P.GetInstanceResponse { Exists = true, WorkflowState = new() { WorkflowStatus = P.OrchestrationStatus.Completed } });
+        Assert.True((await known).IsWorkflowCompleted);
+    }
+
+    [Fact]
     public async Task A_wait_can_be_given_up()
     {
         await using var sidecar = await StandInSidecar.StartAsync();

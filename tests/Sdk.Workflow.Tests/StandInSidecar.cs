@@ -75,6 +75,9 @@ internal sealed class TaskHub : P.TaskHubSidecarService.TaskHubSidecarServiceBas
 
     public Func<P.GetInstanceRequest, int, P.GetInstanceResponse> OnGet { get; set; } = (_, _) => new P.GetInstanceResponse();
 
+    /// <summary>Answers a wait for completion instead of <see cref="OnGet"/>.</summary>
+    public Func<P.GetInstanceRequest, CancellationToken, Task<P.GetInstanceResponse>>? OnWait { get; set; }
+
     public P.GetInstanceHistoryResponse History { get; set; } = new();
 
     public void Send(P.WorkItem item) => _items.Writer.TryWrite(item);
@@ -137,7 +140,8 @@ internal sealed class TaskHub : P.TaskHubSidecarService.TaskHubSidecarServiceBas
 
     public override Task<P.GetInstanceResponse> WaitForInstanceStart(P.GetInstanceRequest request, ServerCallContext context) => Get(request, context);
 
-    public override Task<P.GetInstanceResponse> WaitForInstanceCompletion(P.GetInstanceRequest request, ServerCallContext context) => Get(request, context);
+    public override Task<P.GetInstanceResponse> WaitForInstanceCompletion(P.GetInstanceRequest request, ServerCallContext context) =>
+        OnWait is { } wait ? wait(request, context.CancellationToken) : Get(request, context);
 
     public override Task<P.RaiseEventResponse> RaiseEvent(P.RaiseEventRequest request, ServerCallContext context) => Answer(request, context, new P.RaiseEventResponse());
 

@@ -302,6 +302,76 @@ public class TurnTests
     }
 
     [Fact]
+    public void A_suspended_instance_stands_still_whatever_comes()
+    {
+        var instance = new Instance(options => options.RegisterWorkflow<object?, string>("Subject", async (context, _) =>
+        {
+            context.SetCustomStatus("waiting");
+            var answer = await context.WaitForExternalEventAsync<string>("approve");
+            context.SetCustomStatus("approved");
+            return await context.CallActivityAsync<string>("After", answer);
+        }));
+        instance.Turn();
+        Assert.Equal("\"waiting\"", instance.Turn(Suspended()).CustomStatus);
+        var still = instance.Turn(Raised("approve", "\"yes\""));
+        Assert.Empty(still.Actions);
+        Assert.Equal("\"waiting\"", still.CustomStatus);
+        Assert.Empty(instance.Turn(Suspended(), Raised("other")).Actions);
+
+        var resumed = instance.Turn(Resumed());
+        Assert.Equal(["0:activity After"], resumed.Trace());
+        Assert.Equal("\"approved\"", resumed.CustomStatus);
+        Assert.Equal("\"done\"", instance.Turn(Completed(0, "\"done\"")).Output());
+    }
+
+    [Fact]
+    public void What_came_during_a_suspension_is_new_to_the_code_when_it_goes_on()
+    {
+        var seen = new List<bool>();
+        var instance = new Instance(options => options.RegisterWorkflow<object?, object?>("Subject", async (context, _) =>
+        {
+            seen.Clear();
+            seen.Add(context.IsReplaying);
+            await context.WaitForExternalEventAsync<string>("one");
+            seen.Add(context.IsReplaying);
+            await context.WaitForExternalEventAsync<string>("two");
+            seen.Add(context.IsReplaying && !context.IsPatched("late"));
+            return await context.CallActivityAsync<object?>("After");
+        }));
+        instance.Turn();
+        instance.Turn(Raised("one"));
+        instance.Turn(Suspended());
+        Assert.Null(instance.Turn(Raised("two")).Version);
+        instance.Turn(Resumed());
+
+        Assert.Equal([true, true, false], seen);
+    }
+
+    [Fact]
+    public void A_history_of_a_worker_that_went_on_while_suspended_is_accepted()
+    {
+        var instance = new Instance(Chain, input: "in");
+        instance.Turn();
+        instance.Turn(Suspended());
+        instance.Turn(Completed(0, "\"A\""));
+        instance.AppendToPast(new P.HistoryEvent { EventId = 1, TaskScheduled = new() { Name = "Upper" } });
+        Assert.Empty(instance.Turn(Raised("x")).Actions);
+
+        Assert.Empty(instance.Turn(Resumed()).Actions);
+        Assert.Equal("\"AB\"", instance.Turn(Completed(1, "\"AB\"")).Output());
+    }
+
+    [Fact]
+    public void A_termination_ends_a_suspended_instance_and_one_with_more_to_do()
+    {
+        var instance = new Instance(Chain, input: "in");
+        instance.Turn();
+        instance.Turn(Suspended());
+
+        Assert.Equal(["0:Terminated"], instance.Turn(Terminated(null), Completed(0, "\"A\"")).Trace());
+    }
+
+    [Fact]
     public void A_termination_as_the_newest_event_ends_the_instance_with_its_output()
     {
         var instance = new Instance(Chain, input: "in");

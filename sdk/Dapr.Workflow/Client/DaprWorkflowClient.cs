@@ -11,6 +11,7 @@ namespace Dapr.Workflow;
 public sealed class DaprWorkflowClient : IDaprWorkflowClient
 {
     private static readonly TimeSpan FirstWaitRetry = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan ExistenceCheckDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWaitRetry = TimeSpan.FromSeconds(15);
 
     private readonly TaskHubConnection _sidecar;
@@ -191,11 +192,15 @@ public sealed class DaprWorkflowClient : IDaprWorkflowClient
     // A sidecar that restarts or gives up a long wait must not end the caller's: the instance goes on all the same.
     private async Task<WorkflowState> WaitAsync(string instanceId, Func<AsyncUnaryCall<P.GetInstanceResponse>> wait, CancellationToken cancellation)
     {
+        var known = false;
         for (var delay = FirstWaitRetry; ; delay = delay * 2 < LongestWaitRetry ? delay * 2 : LongestWaitRetry)
         {
             try
             {
-                var response = await wait();
+                using var call = wait();
+                if (!known && !await IsAnsweredSoonAsync(call.ResponseAsync, cancellation))
+                    known = (await GetWorkflowStateAsync(instanceId, getInputsAndOutputs: false, cancellation)).Exists ? true : throw Missing(instanceId);
+                var response = await call;
                 return response.Exists ? new WorkflowState(response.WorkflowState, _serializer) : throw Missing(instanceId);
             }
             catch (RpcException failure) when (IsMissing(failure))
@@ -207,6 +212,16 @@ public sealed class DaprWorkflowClient : IDaprWorkflowClient
                 await Task.Delay(delay, _time, cancellation);
             }
         }
+    }
+
+    // Sidecars wait for instances that do not exist, too; a wait that takes longer asks once whether it can end.
+    private async Task<bool> IsAnsweredSoonAsync(Task answer, CancellationToken cancellation)
+    {
+        using var answered = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var soon = Task.Delay(ExistenceCheckDelay, _time, answered.Token);
+        var first = await Task.WhenAny(answer, soon);
+        await answered.CancelAsync();
+        return first == answer;
     }
 
     private static P.GetInstanceRequest Ask(string instanceId, bool getInputsAndOutputs)

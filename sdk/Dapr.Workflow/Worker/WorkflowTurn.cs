@@ -19,16 +19,12 @@ internal sealed partial class WorkflowTurn(WorkflowRegistry registry, IWorkflowS
     public P.WorkflowResponse Run(P.WorkflowRequest request, string completionToken)
     {
         var response = new P.WorkflowResponse { InstanceId = request.InstanceId, CompletionToken = completionToken };
-        var past = request.PastEvents;
-        var last = request.NewEvents.Count > 0 ? request.NewEvents[^1] : past.Count > 0 ? past[^1] : null;
-        if (last?.EventTypeCase == P.HistoryEvent.EventTypeOneofCase.ExecutionTerminated)
+        var timeline = TurnTimeline.Of(request);
+        if (timeline.Termination is { } termination)
         {
-            response.Actions.Add(Complete(P.OrchestrationStatus.Terminated, last.ExecutionTerminated.Input));
+            response.Actions.Add(Complete(P.OrchestrationStatus.Terminated, termination.Input));
             return response;
         }
-
-        if (last?.EventTypeCase == P.HistoryEvent.EventTypeOneofCase.ExecutionSuspended)
-            return response;
 
         var (started, name) = FindStart(request);
         if (string.IsNullOrEmpty(name))
@@ -43,7 +39,7 @@ internal sealed partial class WorkflowTurn(WorkflowRegistry registry, IWorkflowS
             return response;
         }
 
-        var history = new TurnHistory(past, past.Count);
+        var history = new TurnHistory(request.PastEvents, request.PastEvents.Count);
         var pump = new TurnPump();
         var executionId = request.ExecutionId;
         if (string.IsNullOrEmpty(executionId))
@@ -67,19 +63,21 @@ internal sealed partial class WorkflowTurn(WorkflowRegistry registry, IWorkflowS
             return response;
         }
 
-        var main = Play(request, context, pump, instance.Value, started?.ExecutionStarted.Input);
+        var main = Play(request, timeline, context, pump, instance.Value, started?.ExecutionStarted.Input);
         context.End();
-        Answer(response, request, name, context, main);
+        if (timeline.IsSuspended)
+            response.CustomStatus = context.CustomStatus;
+        else
+            Answer(response, request, name, context, main);
         return response;
     }
 
-    private Task<object?> Play(P.WorkflowRequest request, TurnContext context, TurnPump pump, IWorkflow workflow, string? input)
+    private Task<object?> Play(P.WorkflowRequest request, TurnTimeline timeline, TurnContext context, TurnPump pump, IWorkflow workflow, string? input)
     {
         var outer = SynchronizationContext.Current;
         try
         {
-            var replaying = request.PastEvents.Count > 0;
-            context.SetReplaying(replaying);
+            context.SetReplaying(timeline.LiveFrom > 0);
             context.SetClock(FirstTime(request));
             SynchronizationContext.SetSynchronizationContext(pump);
             Task<object?> main;
@@ -93,26 +91,20 @@ internal sealed partial class WorkflowTurn(WorkflowRegistry registry, IWorkflowS
             }
 
             SynchronizationContext.SetSynchronizationContext(null);
-            if (Settle(ref main))
+            var goesOn = Settle(ref main);
+            for (var i = 0; goesOn && i < timeline.End; i++)
             {
-                foreach (var entry in request.PastEvents)
+                if (i == request.PastEvents.Count && i > 0)
                 {
-                    context.Apply(entry);
-                    if (!Settle(ref main))
-                        return main;
+                    context.CheckReplayed();
+                    if (context.Violation is not null)
+                        break;
                 }
 
-                if (replaying)
-                    context.CheckReplayed();
-                context.SetReplaying(false);
-                foreach (var entry in request.NewEvents)
-                {
-                    if (context.Violation is not null)
-                        return main;
-                    context.Apply(entry);
-                    if (!Settle(ref main))
-                        return main;
-                }
+                if (i == timeline.LiveFrom)
+                    context.SetReplaying(false);
+                context.Apply(timeline[i]);
+                goesOn = Settle(ref main);
             }
 
             return main;
