@@ -4,5 +4,9 @@ namespace DaprPlatform.Sidecar.Cryptography;
 
 internal static class CryptoComponents
 {
-    public static IEnumerable<ComponentType> Types => [];
+    public static IEnumerable<ComponentType> Types =>
+    [
+        new("crypto.dapr.localstorage", spec => new LocalStorageKeys(spec)),
+        new("crypto.dapr.jwks", spec => new JwksKeys(spec)),
+    ];
 }

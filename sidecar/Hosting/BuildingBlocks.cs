@@ -14,6 +14,7 @@ internal static class BuildingBlocks
         new Secrets.SecretsApi(runtime),
         new Configuration.ConfigurationApi(runtime),
         new Locking.LockApi(runtime),
+        new Cryptography.CryptoApi(runtime),
         new Workflow.WorkflowApi(runtime),
     ];
 }
