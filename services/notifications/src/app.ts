@@ -15,7 +15,6 @@ export async function subscribe(server: DaprServer, inbox: Inbox): Promise<void>
   ] as const) {
     await server.pubsub.subscribeWithOptions(pubsub, topic, {
       deadLetterTopic: `${topic}.dlq`,
-      route: `/events/${topic}`,
       callback: (data: unknown) => handle(topic, read, data, inbox),
     });
   }
