@@ -83,6 +83,9 @@ internal sealed class CatalogStore(InventoryDb db, StockOptions options, TimePro
     /// <summary>Creates and updates products; a second import of the same rows changes nothing.</summary>
     public async Task<ImportProductsResponse> ImportProductsAsync(ImportProductsRequest request, CancellationToken cancellationToken)
     {
+        // A line break in a name is how the file was made, not part of the name.
+        foreach (var product in request.Products)
+            product.Name = string.Join(' ', product.Name.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         Validate(request);
         // In order of SKU, as every statement that locks products.
         var rows = request.Products.OrderBy(p => p.Sku, StringComparer.Ordinal).ToArray();
@@ -97,7 +100,7 @@ internal sealed class CatalogStore(InventoryDb db, StockOptions options, TimePro
             $"""
              INSERT INTO products AS p (sku, name, description, category_id, price_minor, currency, available, reserved, sold, updated_at)
              SELECT sku, name, '', category_id, price_minor, currency, greatest(stock, 0), 0, 0, {time.GetUtcNow()}
-               FROM unnest({rows.Select(p => p.Sku).ToArray()}, {rows.Select(p => p.Name.Trim()).ToArray()}, {rows.Select(CategoryOf).ToArray()},
+               FROM unnest({rows.Select(p => p.Sku).ToArray()}, {rows.Select(p => p.Name).ToArray()}, {rows.Select(CategoryOf).ToArray()},
                            {rows.Select(p => p.PriceMinor).ToArray()}, {rows.Select(CurrencyOf).ToArray()}, {rows.Select(p => p.HasStock ? p.Stock : -1).ToArray()})
                     WITH ORDINALITY AS r(sku, name, category_id, price_minor, currency, stock, position)
               ORDER BY position
