@@ -4,5 +4,10 @@ namespace DaprPlatform.Sidecar.Bindings;
 
 internal static class BindingComponents
 {
-    public static IEnumerable<ComponentType> Types => [];
+    public static IEnumerable<ComponentType> Types =>
+    [
+        new("bindings.cron", static spec => new Cron.CronBinding(spec)),
+        new("bindings.http", static spec => new Http.HttpBinding(spec)),
+        new("bindings.localstorage", static spec => new LocalStorage.LocalStorageBinding(spec)),
+    ];
 }

@@ -204,17 +204,21 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
             json.WriteString("topic", subscription.Topic);
             if (subscription.Metadata.Count > 0)
                 Map("metadata", subscription.Metadata);
-            json.WriteStartArray("rules");
-            foreach (var rule in subscription.Rules?.Rules ?? [])
+            if (subscription.Rules is { Rules.Count: > 0 } rules)
             {
-                json.WriteStartObject();
-                if (rule.Match.Length > 0)
-                    json.WriteString("match", rule.Match);
-                json.WriteString("path", rule.Path);
-                json.WriteEndObject();
+                json.WriteStartArray("rules");
+                foreach (var rule in rules.Rules)
+                {
+                    json.WriteStartObject();
+                    if (rule.Match.Length > 0)
+                        json.WriteString("match", rule.Match);
+                    json.WriteString("path", rule.Path);
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndArray();
             }
 
-            json.WriteEndArray();
             json.WriteString("deadLetterTopic", subscription.DeadLetterTopic);
             json.WriteString("type", subscription.Type.ToString().ToUpperInvariant());
             json.WriteEndObject();

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Http;
 using DaprPlatform.Sidecar.Observability;
@@ -10,7 +11,7 @@ namespace DaprPlatform.Sidecar.PubSub;
 internal sealed record PublishEntry(string EntryId, ReadOnlyMemory<byte> Data, string ContentType, IReadOnlyDictionary<string, string> Metadata);
 
 /// <summary>The pub/sub API (https://docs.dapr.io/reference/api/pubsub_api/): publishes, and holds the subscriptions of the sidecar.</summary>
-internal sealed partial class PubSubApi : IBuildingBlock, IAsyncDisposable
+internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyncDisposable
 {
     private readonly SidecarRuntime _runtime;
 
@@ -23,8 +24,30 @@ internal sealed partial class PubSubApi : IBuildingBlock, IAsyncDisposable
 
     public SubscriptionManager Manager { get; }
 
-    /// <summary>All subscriptions, as <c>/v1.0/metadata</c> lists them.</summary>
+    /// <summary>All subscriptions, delivering or not.</summary>
     public IReadOnlyList<Subscription> Subscriptions => Manager.All;
+
+    public void Describe(GetMetadataResponse metadata)
+    {
+        foreach (var subscription in Subscriptions)
+        {
+            var described = new PubsubSubscription
+            {
+                PubsubName = subscription.PubSub, Topic = subscription.Topic, DeadLetterTopic = subscription.DeadLetterTopic, Rules = new PubsubSubscriptionRules(),
+                Type = subscription.Origin switch
+                {
+                    SubscriptionOrigin.Declarative => PubsubSubscriptionType.Declarative,
+                    SubscriptionOrigin.Programmatic => PubsubSubscriptionType.Programmatic,
+                    _ => PubsubSubscriptionType.Streaming,
+                },
+            };
+            foreach (var (name, value) in subscription.Metadata)
+                described.Metadata[name] = value;
+            foreach (var rule in subscription.Rules)
+                described.Rules.Rules.Add(new PubsubSubscriptionRule { Match = rule.Match, Path = rule.Path });
+            metadata.Subscriptions.Add(described);
+        }
+    }
 
     public Task AppReadyAsync(CancellationToken cancellationToken) => Manager.StartAsync(cancellationToken);
 

@@ -61,5 +61,5 @@ internal static class StandInCalls
     }
 
     public static Log.LogMessage FromWire(Wire.StoredMessage wire) =>
-        new(wire.Offset, wire.Timestamp, wire.HasKey ? wire.Key : null, wire.HasValue ? wire.Value.Memory : null, Headers(wire.Headers));
+        new(wire.Offset, wire.Timestamp, wire.HasKey ? wire.Key : null, wire.HasValue ? wire.Value.Memory : default(ReadOnlyMemory<byte>?), Headers(wire.Headers));
 }

@@ -119,7 +119,7 @@ internal sealed class KafkaPubSub(ComponentSpec spec) : IPubSub
                 headers.Add(KeyValuePair.Create(name, value));
         }
 
-        ReadOnlyMemory<byte>? content = isRaw && data.Span.SequenceEqual("null"u8) ? null : data;
+        var content = isRaw && data.Span.SequenceEqual("null"u8) ? default(ReadOnlyMemory<byte>?) : data;
         return new LogAppend(topic, key ?? fallbackKey, content, headers, partition);
     }
 

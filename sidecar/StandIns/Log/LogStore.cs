@@ -180,7 +180,7 @@ internal sealed class LogStore : IJournalOwner, IAsyncDisposable
         var headers = new KeyValuePair<string, string>[reader.Number()];
         for (var i = 0; i < headers.Length; i++)
             headers[i] = KeyValuePair.Create(reader.Text(), reader.Text());
-        return new LogMessage(offset, timestamp, key, reader.OptionalBytes() is { } value ? value : null, headers);
+        return new LogMessage(offset, timestamp, key, reader.OptionalBytes() is { } value ? value : default(ReadOnlyMemory<byte>?), headers);
     }
 
     private void Keep(LogPartition partition, LogMessage message)

@@ -28,7 +28,7 @@ internal sealed class MessageLogService(StandInServers<IMessageLog> servers) : M
         for (var i = 0; i < messages.Length; i++)
         {
             var m = request.Messages[i];
-            messages[i] = new LogAppend(m.Topic, m.HasKey ? m.Key : null, m.HasValue ? m.Value.Memory : null, StandInCalls.Headers(m.Headers), m.HasPartition ? m.Partition : null);
+            messages[i] = new LogAppend(m.Topic, m.HasKey ? m.Key : null, m.HasValue ? m.Value.Memory : default(ReadOnlyMemory<byte>?), StandInCalls.Headers(m.Headers), m.HasPartition ? m.Partition : null);
         }
 
         var response = new AppendResponse();
