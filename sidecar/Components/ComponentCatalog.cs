@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Observability;
 using DaprPlatform.Sidecar.Resources;
 using DaprPlatform.Sidecar.Secrets;
 using Microsoft.Extensions.Logging;
@@ -39,10 +40,36 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
     /// <summary>The resource of a loaded component, as read; null when there is none of that name.</summary>
     public Resource? ResourceOf(string name) => _components.TryGetValue(name, out var entry) ? entry.Resource : null;
 
+    /// <summary>Where loading is counted; null counts nothing.</summary>
+    public DaprMetrics? Metrics { get; set; }
+
     /// <summary>Loads and initialises all Component resources.</summary>
     /// <exception cref="ResourceException">Two have one name.</exception>
     /// <exception cref="ComponentException">One cannot be initialised.</exception>
     public async Task LoadAsync(IEnumerable<Resource> resources, IReadOnlyList<string> deniedTypes, CancellationToken cancellationToken)
+    {
+        foreach (var resource in Wanted(resources, deniedTypes))
+            await AddAsync(resource, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes over what has changed between two states of the resources: what went is closed, what changed is closed and made anew, the others go on.</summary>
+    /// <exception cref="ResourceException">Two have one name.</exception>
+    /// <exception cref="ComponentException">One cannot be initialised.</exception>
+    public async Task ReloadAsync(IEnumerable<Resource> before, IEnumerable<Resource> after, IReadOnlyList<string> deniedTypes, CancellationToken cancellationToken)
+    {
+        var old = before.Where(r => r.Kind == "Component").ToDictionary(r => r.Name, StringComparer.Ordinal);
+        var wanted = Wanted(after, deniedTypes);
+        foreach (var name in old.Keys.Except(wanted.Select(r => r.Name)))
+            await RemoveAsync(name).ConfigureAwait(false);
+        foreach (var resource in wanted)
+        {
+            if (!old.TryGetValue(resource.Name, out var known) || !JsonNode.DeepEquals(known.Document, resource.Document))
+                await AddAsync(resource, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // In the order in which they are to be made.
+    private List<Resource> Wanted(IEnumerable<Resource> resources, IReadOnlyList<string> deniedTypes)
     {
         var components = resources.Where(r => r.Kind == "Component").ToList();
         for (var i = 0; i < components.Count; i++)
@@ -51,18 +78,17 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
                 throw new ResourceException($"failed to load components: duplicate definition of Component name {Describe(components[i])} with existing {Describe(existing)}");
         }
 
+        var wanted = new List<Resource>(components.Count);
         foreach (var resource in components.OrderBy(c => (c.Spec.Text("type") ?? "").StartsWith("secretstores.", StringComparison.Ordinal) ? 0 : 1))
         {
             var type = resource.Spec.Text("type") ?? "";
-            var version = resource.Spec.Text("version") ?? "v1";
-            if (deniedTypes.Any(d => d == type || d == $"{type}/{version}"))
-            {
+            if (deniedTypes.Any(d => d == type || d == $"{type}/{resource.Spec.Text("version") ?? "v1"}"))
                 LogDenied(resource.Name, type);
-                continue;
-            }
-
-            await AddAsync(resource, cancellationToken).ConfigureAwait(false);
+            else
+                wanted.Add(resource);
         }
+
+        return wanted;
     }
 
     /// <summary>Makes, initialises and publishes one component; replaces one of the same name after closing it.</summary>
@@ -73,13 +99,17 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
         var ignoreErrors = resource.Spec.Flag("ignoreErrors") == true;
         try
         {
+            if (!ComponentTypes.IsCategory(typeName))
+                throw new ComponentException($"incorrect type {typeName}");
             if (ComponentTypes.Find(typeName, version) is not { } type)
-                throw new ComponentException($"couldn't find component type {typeName}/{version}");
+                throw new ComponentException($"[CREATE_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): couldn't find {ComponentTypes.CategoryOf(typeName)} {typeName}/{version}");
             if (await ResolveAsync(resource, type, cancellationToken).ConfigureAwait(false) is not { } spec)
                 return;
             if (_components.TryRemove(resource.Name, out var replaced))
                 await replaced.Instance.DisposeAsync().ConfigureAwait(false);
 
+            if (IsActorStore(spec) && _components.Values.FirstOrDefault(c => IsActorStore(c.Spec)).Spec is { } first)
+                throw new ComponentException($"detected duplicate actor state store: {first.Name} and {resource.Name}");
             var timeout = Durations.TryParseGo(resource.Spec.Text("initTimeout"), out var configured) ? configured : DefaultInitTimeout;
             var component = type.Create(spec);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -97,11 +127,14 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
             }
 
             _components[resource.Name] = (new LoadedComponent(resource.Name, typeName, version, component.Capabilities, type.StandsFor), component, resource, spec);
+            Metrics?.ComponentLoaded();
+            Metrics?.ComponentInitialised(typeName);
             LogLoaded(resource.Name, typeName, version);
         }
         catch (Exception e) when (e is ComponentException or ResourceException || (e is not OperationCanceledException && ignoreErrors))
         {
-            var message = $"[INIT_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): {e.Message}";
+            Metrics?.ComponentFailed(typeName, "init", resource.Name);
+            var message = e.Message.StartsWith("incorrect type", StringComparison.Ordinal) ? e.Message : $"[INIT_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): {e.Message}";
             if (!ignoreErrors)
                 throw new ComponentException($"process component {resource.Name} error: {message}", e);
             LogIgnored(message);
@@ -120,6 +153,8 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
         foreach (var name in _components.Keys.ToArray())
             await RemoveAsync(name).ConfigureAwait(false);
     }
+
+    private static bool IsActorStore(ComponentSpec spec) => spec.Type.StartsWith("state.", StringComparison.Ordinal) && spec.Flag("actorStateStore");
 
     private static string Describe(Resource r) => $"{r.Name} ({r.Spec.Text("type")}/{r.Spec.Text("version") ?? "v1"})";
 

@@ -16,5 +16,17 @@ internal static class ComponentTypes
         Conversation.ConversationComponents.Types,
     }.SelectMany(t => t).ToDictionary(t => t.Type, StringComparer.OrdinalIgnoreCase);
 
+    // What Dapr calls the kinds of components in its messages, by the begin of their types.
+    private static readonly (string Prefix, string Name)[] Categories =
+    [
+        ("state.", "state store"), ("secretstores.", "secret store"), ("pubsub.", "message bus"), ("configuration.", "configuration store"), ("lock.", "lock store"),
+        ("bindings.", "binding"), ("middleware.http.", "HTTP middleware"), ("crypto.", "crypto provider"), ("conversation.", "conversation component"),
+    ];
+
+    /// <summary>Whether a type is of a kind that exists at all.</summary>
+    public static bool IsCategory(string type) => Categories.Any(c => type.StartsWith(c.Prefix, StringComparison.Ordinal));
+
+    public static string CategoryOf(string type) => Categories.FirstOrDefault(c => type.StartsWith(c.Prefix, StringComparison.Ordinal)).Name;
+
     public static ComponentType? Find(string type, string version) => version is "" or "v1" or "v2" ? All.GetValueOrDefault(type) : null;
 }

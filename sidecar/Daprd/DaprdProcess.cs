@@ -29,8 +29,14 @@ internal static partial class DaprdProcess
         }
         catch (Exception e) when (e is FlagException or ArgumentException)
         {
+            if (e is FlagException { Prefix: null })
+            {
+                await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+                return 1;
+            }
+
             using var early = new DaprLoggerProvider(log, flags.Text("app-id"), flags.Has("log-as-json"), LogLevel.Information, TimeProvider.System);
-            LogFatal(early.CreateLogger("dapr.runtime"), e.Message);
+            LogUnusable(early.CreateLogger("dapr.runtime"), (e as FlagException)?.Prefix + e.Message);
             return 1;
         }
 
@@ -102,6 +108,9 @@ internal static partial class DaprdProcess
             throw new SidecarException(e.Message, e);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Reason}")]
+    private static partial void LogUnusable(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "Fatal error from runtime: {Reason}")]
     private static partial void LogFatal(ILogger logger, string reason);

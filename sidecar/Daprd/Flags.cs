@@ -69,9 +69,14 @@ internal sealed class Flags
     public SidecarOptions ToOptions()
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
+        var mode = Text("mode", "standalone");
+        if (mode is not ("standalone" or "kubernetes"))
+            throw new FlagException($"invalid mode: {mode}");
+        if (mode == "kubernetes")
+            throw new FlagException("mode kubernetes is real Dapr's; this runtime serves one machine");
         var appId = Text("app-id");
         if (appId.Length == 0)
-            throw new FlagException("app-id parameter cannot be empty");
+            throw new FlagException("parameter app-id cannot be empty");
         if (appId.Contains('.', StringComparison.Ordinal))
             throw new FlagException("parameter app-id cannot contain dots");
         var appPort = Number("app-port", 0);
@@ -150,7 +155,7 @@ internal sealed class Flags
                 return (int)Math.Min(number * scale, int.MaxValue);
         }
 
-        return int.TryParse(text, CultureInfo.InvariantCulture, out var bytes) ? bytes : throw new FlagException($"invalid value for --{flag}: {text}");
+        return int.TryParse(text, CultureInfo.InvariantCulture, out var bytes) ? bytes : throw new FlagException($"invalid value for '{flag}' option: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'") { Prefix = "Failed to parse flags: " };
     }
 
     private bool? Flag(string name) => _given.TryGetValue(name, out var values) ? values[^1].ToLowerInvariant() is "true" or "t" or "1" : null;
@@ -161,15 +166,19 @@ internal sealed class Flags
     private int Number(string name, int unset) => Text(name) switch
     {
         "" => unset,
-        var text => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : throw new FlagException($"invalid argument \"{text}\" for \"--{name}\" flag"),
+        var text => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : throw new FlagException($"invalid argument \"{text}\" for \"--{name}\" flag") { Prefix = null },
     };
 
     private TimeSpan Time(string name, TimeSpan unset) => Text(name) switch
     {
         "" => unset,
-        var text => Durations.TryParseGo(text, out var time) ? time : throw new FlagException($"invalid argument \"{text}\" for \"--{name}\" flag"),
+        var text => Durations.TryParseGo(text, out var time) ? time : throw new FlagException($"invalid argument \"{text}\" for \"--{name}\" flag") { Prefix = null },
     };
 }
 
 /// <summary>The command line cannot be understood; the message says which part.</summary>
-internal sealed class FlagException(string message) : Exception(message);
+internal sealed class FlagException(string message) : Exception(message)
+{
+    /// <summary>Begin of the log line; null: it goes to the standard error, like a flag that is unknown.</summary>
+    public string? Prefix { get; init; } = "Fatal error from runtime: ";
+}

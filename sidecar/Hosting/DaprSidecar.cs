@@ -15,6 +15,7 @@ namespace DaprPlatform.Sidecar.Hosting;
 /// </summary>
 public sealed partial class DaprSidecar : IAsyncDisposable
 {
+    private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(6);
     private readonly SidecarRuntime _runtime;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -23,6 +24,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
     private HealthApi? _health;
     private Task _initialising = Task.CompletedTask;
     private IDisposable? _registration;
+    private HotReload? _reload;
     private int _stopped;
 
     /// <param name="loggers">Null logs nothing.</param>
@@ -69,7 +71,10 @@ public sealed partial class DaprSidecar : IAsyncDisposable
 
         LogHttp(Options.HttpPort);
         LogGrpc(Options.GrpcPort);
+        if (Options.EnableMetrics)
+            LogMetrics(Options.MetricsListenAddress, Options.MetricsPort);
         _health.OutboundReady = true;
+        _reload = HotReload.Start(_runtime);
         _initialising = InitialiseAsync(clock);
     }
 
@@ -99,6 +104,8 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         LogStopping();
         _registration?.Dispose();
         await _stopping.CancelAsync().ConfigureAwait(false);
+        if (_reload is not null)
+            await _reload.DisposeAsync().ConfigureAwait(false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Options.GracefulShutdown);
         var inTime = true;
@@ -159,21 +166,21 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         }
     }
 
-    // A port may still be held by a sidecar that is just ending: daprd tries for about 10 s.
+    // A port may still be held by a sidecar that is just ending.
     private async Task ListenAsync(ApiServer server, CancellationToken cancellationToken)
     {
-        for (var attempt = 0; ; attempt++)
+        for (var start = _runtime.Time.GetTimestamp(); ;)
         {
             try
             {
                 await server.StartAsync(cancellationToken).ConfigureAwait(false);
                 return;
             }
-            catch (IOException e) when (attempt < 20)
+            catch (IOException e) when (_runtime.Time.GetElapsedTime(start) < PortPatience)
             {
                 LogPortTaken(e.Message);
                 await server.DisposeAsync().ConfigureAwait(false);
-                await Task.Delay(TimeSpan.FromMilliseconds(500), _runtime.Time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromMilliseconds(250), _runtime.Time, cancellationToken).ConfigureAwait(false);
                 _server = server = new ApiServer(Options, Handlers(), _runtime.Loggers);
             }
         }
@@ -206,6 +213,9 @@ public sealed partial class DaprSidecar : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "HTTP server is running on port {Port}")]
     private partial void LogHttp(int port);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "metrics server started on {Address}:{Port}/")]
+    private partial void LogMetrics(string address, int port);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "API gRPC server is running on port {Port}")]
     private partial void LogGrpc(int port);

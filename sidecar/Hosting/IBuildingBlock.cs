@@ -14,6 +14,12 @@ internal interface IBuildingBlock
     /// <summary>Begins what needs the app (subscriptions, input bindings, actors): called when the app listens and is healthy, each time it becomes so.</summary>
     Task AppReadyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <summary>
+    /// Resources or components have changed while the sidecar runs (hot reload); <see cref="SidecarRuntime.Resources"/> and <see cref="SidecarRuntime.Components"/>
+    /// are the new ones. Called one at a time. A <see cref="Resources.ResourceException"/> ends the sidecar.
+    /// </summary>
+    Task ReloadedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Stops sending anything to the app: it is unhealthy, or the sidecar shuts down. Calls under way are finished.</summary>
     Task AppGoneAsync() => Task.CompletedTask;
 }

@@ -75,7 +75,8 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
         return metadata;
     }
 
-    private IEnumerable<string> Features()
+    /// <summary>Features that are on: the standard ones and those of the Configuration.</summary>
+    public IReadOnlyList<string> Features()
     {
         var features = StandardFeatures.ToList();
         foreach (var feature in (runtime.Configuration.Spec.Array("features") ?? []).OfType<JsonObject>())

@@ -112,9 +112,11 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         Router.Access = ApiAccess.Create(Configuration.Spec);
         ApiLog = new ApiLog(Options, Configuration.Spec, Time, Loggers);
         Metrics = new DaprMetrics(Options, Configuration.Spec);
+        MetricsAsync = new MetricsEndpoint(Metrics.Registry).HandleAsync;
         Tracing = Tracer.Create(Options, Configuration.Spec, Time, Loggers);
         App = new AppChannel(Options, Time, Metrics, Loggers);
         Resiliency = ResiliencyProvider.Create(Resources, this);
+        Components.Metrics = Metrics;
         await Components.LoadAsync(Resources, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
         Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, Loggers.CreateLogger("dapr.runtime.processor"), cancellationToken).ConfigureAwait(false);
         HttpPipeline = HttpPipeline.Create(Configuration.Spec, "httpPipeline", Components);
@@ -133,6 +135,42 @@ internal sealed class SidecarRuntime : IAsyncDisposable
     {
         foreach (var block in _blocks)
             await block.AppReadyAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads the resources anew and takes over what has changed (hot reload). A file that is malformed at the moment keeps what it held before.</summary>
+    /// <exception cref="ComponentException">A component cannot be initialised.</exception>
+    /// <exception cref="ResourceException">Two components have one name, or a Subscription a malformed rule.</exception>
+    public async Task ReloadAsync(CancellationToken cancellationToken)
+    {
+        var loader = new ResourceLoader(Loggers.CreateLogger<ResourceLoader>());
+        var before = Resources;
+        var read = loader.Load(Options.ResourcesPaths, Options.AppId, Options.Variable("NAMESPACE"));
+        IReadOnlyList<Resource> after = [.. read.Concat(before.Where(r => loader.Malformed.Contains(r.File))).OrderBy(r => Path.GetFileName(r.File), StringComparer.Ordinal)];
+        bool Same(string kind) => before.Count(r => r.Kind == kind) == after.Count(r => r.Kind == kind)
+            && before.Where(r => r.Kind == kind).Zip(after.Where(r => r.Kind == kind)).All(p => System.Text.Json.Nodes.JsonNode.DeepEquals(p.First.Document, p.Second.Document));
+
+        if (Same("Component") && Same("Subscription") && Same("HTTPEndpoint") && Same("Resiliency"))
+            return;
+        Resources = after;
+        if (!Same("Component"))
+        {
+            await Components.ReloadAsync(before, after, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
+            HttpPipeline = HttpPipeline.Create(Configuration.Spec, "httpPipeline", Components);
+            App.Pipeline = HttpPipeline.Create(Configuration.Spec, "appHttpPipeline", Components);
+        }
+
+        if (!Same("Resiliency"))
+            Resiliency = ResiliencyProvider.Create(Resources, this);
+        if (!Same("HTTPEndpoint"))
+        {
+            // Calls under way keep their connections: the old endpoints close when the last of them is over.
+            var old = Endpoints;
+            Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, Loggers.CreateLogger("dapr.runtime.processor"), cancellationToken).ConfigureAwait(false);
+            await old.DisposeAsync().ConfigureAwait(false);
+        }
+
+        foreach (var block in _blocks)
+            await block.ReloadedAsync(cancellationToken).ConfigureAwait(false);
     }
 
     public Task AppGoneAsync() => Task.WhenAll(_blocks.Select(b => b.AppGoneAsync()));

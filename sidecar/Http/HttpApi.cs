@@ -217,6 +217,8 @@ internal sealed partial class HttpApi
 
         public override string Query => RawQuery(http);
 
+        public override string RemoteAddress => http.Connection.RemoteIpAddress?.ToString() ?? "";
+
         public override string? Header(string name) => http.Request.Headers.TryGetValue(name, out StringValues values) ? values.ToString() : null;
 
         public override void Redirect(string path, string query)

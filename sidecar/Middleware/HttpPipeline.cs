@@ -27,6 +27,9 @@ internal abstract class MiddlewareRequest
     /// <summary>Without <c>?</c>.</summary>
     public abstract string Query { get; }
 
+    /// <summary>Of whom the request comes; empty where it is the sidecar's own.</summary>
+    public virtual string RemoteAddress => "";
+
     public abstract string? Header(string name);
 
     public abstract void Redirect(string path, string query);

@@ -51,6 +51,8 @@ internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyn
 
     public Task AppReadyAsync(CancellationToken cancellationToken) => Manager.StartAsync(cancellationToken);
 
+    public Task ReloadedAsync(CancellationToken cancellationToken) => Manager.ReloadAsync(_runtime.Resources, cancellationToken);
+
     public Task AppGoneAsync() => Manager.StopAsync();
 
     public ValueTask DisposeAsync() => Manager.DisposeAsync();

@@ -12,6 +12,9 @@ namespace DaprPlatform.Sidecar.Resources;
 /// </summary>
 internal sealed partial class ResourceLoader(ILogger<ResourceLoader> logger)
 {
+    /// <summary>Files that could not be read as YAML.</summary>
+    public HashSet<string> Malformed { get; } = new(StringComparer.Ordinal);
+
     /// <summary>All resources of the folders that this app may use, in file-name order.</summary>
     /// <exception cref="ResourceException">A folder does not exist.</exception>
     public IReadOnlyList<Resource> Load(IEnumerable<string> folders, string appId, string? @namespace)
@@ -44,6 +47,7 @@ internal sealed partial class ResourceLoader(ILogger<ResourceLoader> logger)
             if (required)
                 throw new ResourceException($"error loading configuration: {file}: {reason}");
             LogMalformed(file, reason);
+            Malformed.Add(file);
             return [];
         }
 
