@@ -4,5 +4,5 @@ namespace DaprPlatform.Sidecar.Conversation;
 
 internal static class ConversationComponents
 {
-    public static IEnumerable<ComponentType> Types => [];
+    public static IEnumerable<ComponentType> Types => [new("conversation.echo", static _ => new EchoConversation())];
 }

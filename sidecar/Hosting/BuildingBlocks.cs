@@ -17,6 +17,7 @@ internal static class BuildingBlocks
         new Configuration.ConfigurationApi(runtime),
         new Locking.LockApi(runtime),
         new Cryptography.CryptoApi(runtime),
+        new Conversation.ConversationApi(runtime),
         new Workflow.WorkflowApi(runtime),
     ];
 }
