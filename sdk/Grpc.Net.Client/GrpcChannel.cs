@@ -45,7 +45,7 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         else
         {
             _invoker = new HttpMessageInvoker(
-                options.HttpHandler ?? new SocketsHttpHandler { EnableMultipleHttp2Connections = true, AllowAutoRedirect = false },
+                options.HttpHandler ?? CreateHandler(),
                 disposeHandler: options.HttpHandler is null || options.DisposeHttpClient);
             _disposeInvoker = true;
         }
@@ -124,6 +124,9 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         _invoker is HttpClient client
             ? client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken)
             : _invoker.SendAsync(request, cancellationToken);
+
+    /// <remarks>A proxy takes no HTTP/2 without TLS, so one that the environment names for <c>http</c> could only fail the calls.</remarks>
+    SocketsHttpHandler CreateHandler() => new() { EnableMultipleHttp2Connections = true, AllowAutoRedirect = false, UseProxy = IsSecure };
 
     /// <summary>What adds the headers of a call's credentials, the channel's first; null if nothing does.</summary>
     internal List<AsyncAuthInterceptor>? CredentialsOf(CallCredentials? callCredentials)

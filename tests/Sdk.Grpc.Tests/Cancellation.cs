@@ -208,6 +208,7 @@ public sealed class Cancellation
     {
         await using var server = await StartAsync();
         var client = server.Client;
+        server.Echo.OnChat = new EchoService().OnChat;
         using var chat = client.Chat();
         var call = client.SayAsync(new Ping());
         await _entered.Task;
@@ -217,6 +218,9 @@ public sealed class Cancellation
         server.Echo.OnSay = (_, _) => Task.FromResult(new Pong { Text = "fine" });
 
         Assert.Equal("fine", (await client.SayAsync(new Ping())).Text);
+        await chat.RequestStream.WriteAsync(new Ping { Text = "too" });
+        Assert.True(await chat.ResponseStream.MoveNext());
+        Assert.Equal("too", chat.ResponseStream.Current.Text);
     }
 
     /// <summary>All methods say that they are entered, wait for their token, and say that it came.</summary>

@@ -5,8 +5,12 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Sdk.Grpc.Tests.Proto;
 
 namespace Sdk.Grpc.Tests;
@@ -237,6 +241,36 @@ public sealed class Transports
         await Task.WhenAll(calls);
 
         Assert.Equal(2, connections);
+    }
+
+    [Fact]
+    public async Task A_test_host_in_memory_serves_all_kinds_of_calls()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseTestServer();
+        builder.Services.AddGrpc();
+        builder.Services.AddSingleton(new EchoService());
+        await using var app = builder.Build();
+        app.MapGrpcService<EchoService>();
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        using var channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = app.GetTestServer().CreateHandler() });
+        var client = new Echo.EchoClient(channel);
+
+        Assert.Equal("hi", (await client.SayAsync(new Ping { Text = "hi" })).Text);
+        Assert.Equal(StatusCode.Unimplemented, (await StatusOfCalls.FailureOf(client.NotThereAsync(new Ping()))).Item1);
+        using (var repeat = client.Repeat(new Ping { Count = 3 }))
+            Assert.Equal(3, (await repeat.ResponseStream.ReadAllAsync().ToListAsync()).Count);
+        using var chat = client.Chat();
+        for (var i = 0; i < 3; i++)
+        {
+            await chat.RequestStream.WriteAsync(new Ping { Count = i });
+            Assert.True(await chat.ResponseStream.MoveNext());
+            Assert.Equal(i, chat.ResponseStream.Current.Count);
+        }
+
+        await chat.RequestStream.CompleteAsync();
+        Assert.False(await chat.ResponseStream.MoveNext());
     }
 
     /// <summary>An address that nothing listens on.</summary>

@@ -69,6 +69,13 @@ internal sealed class FrameReader(Stream stream, int? maxSize, bool gzip) : IDis
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<bool> FillAsync(int wanted, CancellationToken cancellationToken)
     {
+        if (_start == _end)
+        {
+            // Nothing is held over, so the buffer goes back for as long as nothing comes: calls that wait would otherwise empty the pool.
+            Dispose();
+            await stream.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+        }
+
         MakeRoom(wanted);
         var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
         _end += read;
@@ -80,11 +87,10 @@ internal sealed class FrameReader(Stream stream, int? maxSize, bool gzip) : IDis
         if (_buffer is null)
         {
             _buffer = ArrayPool<byte>.Shared.Rent(InitialSize);
+            _start = _end = 0;
             return;
         }
 
-        if (_start == _end)
-            _start = _end = 0;
         var held = _end - _start;
         var useful = Math.Min(wanted - held, InitialSize);
         if (_buffer.Length - _end >= useful)

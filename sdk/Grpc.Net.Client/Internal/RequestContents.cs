@@ -7,7 +7,7 @@ namespace Grpc.Net.Client.Internal;
 internal sealed class SingleMessageContent : HttpContent
 {
     readonly Frame _frame;
-    volatile bool _sent;
+    volatile Task? _sending;
 
     public SingleMessageContent(Frame frame)
     {
@@ -18,18 +18,14 @@ internal sealed class SingleMessageContent : HttpContent
     /// <summary>Gives the array back, unless it may still be in the hands of the connection.</summary>
     public void Release()
     {
-        if (_sent)
+        if (_sending is { IsCompletedSuccessfully: true })
             _frame.Return();
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
-    {
-        _sent = false;
-        await stream.WriteAsync(_frame.Memory, cancellationToken).ConfigureAwait(false);
-        _sent = true;
-    }
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
+        _sending = stream.WriteAsync(_frame.Memory, cancellationToken).AsTask();
 
     protected override bool TryComputeLength(out long length)
     {
