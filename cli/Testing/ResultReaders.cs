@@ -41,6 +41,12 @@ internal static partial class ResultReaders
         return null;
     }
 
+    /// <summary>The lines <c>ok   NAME: 3/3</c> and <c>FAIL NAME: 2/3</c> of the conformance runner.</summary>
+    public static IReadOnlyList<(string Suite, int Passed)> SuiteCounts(string output) =>
+        [.. SuiteLine().Matches(output).Select(m => (m.Groups[2].Value, int.Parse(m.Groups[3].Value, CultureInfo.InvariantCulture)))];
+
+    public static IReadOnlyList<string> FailedSuites(string output) => [.. SuiteLine().Matches(output).Where(m => m.Groups[1].Value == "FAIL").Select(m => m.Groups[2].Value)];
+
     private static int Number(XElement element, string name) =>
         int.TryParse((string?)element.Attribute(name), NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
@@ -54,6 +60,9 @@ internal static partial class ResultReaders
 
     private static int Part(string line, string word) =>
         Regex.Match(line, $@"(\d+) {word}") is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+
+    [GeneratedRegex(@"^(ok|FAIL)\s+([\w-]+): (\d+)/\d+", RegexOptions.Multiline)]
+    private static partial Regex SuiteLine();
 
     [GeneratedRegex(@"\x1B\[[0-9;]*m")]
     private static partial Regex Colours();

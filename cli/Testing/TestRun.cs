@@ -17,6 +17,8 @@ internal sealed class TestRun(Repository repository, TextWriter output)
     private static readonly TimeSpan SuiteLimit = TimeSpan.FromMinutes(15);
     private readonly List<SuiteResult> _results = [];
 
+    private string Conformance => Path.Combine(repository.Root, "tests", "conformance");
+
     /// <param name="only">Parts of suite names; empty means every suite.</param>
     /// <param name="build">False runs what is built.</param>
     /// <param name="cancel">Ends the suite that runs, and what was started for it.</param>
@@ -31,7 +33,7 @@ internal sealed class TestRun(Repository repository, TextWriter output)
         var suites = DotnetSuites().Where(Wanted).ToList();
         if (suites.Count > 0)
             await RunDotnetSuitesAsync(suites, cancel);
-        foreach (var folder in NodePackages.Find(repository.Root).Where(f => NodePackages.HasScript(f, "test") && Wanted(repository.Relative(f))))
+        foreach (var folder in NodePackages.Find(repository.Root).Where(f => f != Conformance && NodePackages.HasScript(f, "test") && Wanted(repository.Relative(f))))
             await RunNodeSuiteAsync(folder, cancel);
         if (Wanted("conformance"))
             await RunConformanceAsync(cancel);
@@ -175,7 +177,7 @@ internal sealed class TestRun(Repository repository, TextWriter output)
     private async Task RunConformanceAsync(CancellationToken cancel)
     {
         var watch = Stopwatch.StartNew();
-        var folder = Path.Combine(repository.Root, "tests", "conformance");
+        var folder = Conformance;
         var list = Path.Combine(folder, "suites-passing.txt");
         if (!File.Exists(list))
             return;
@@ -201,11 +203,26 @@ internal sealed class TestRun(Repository repository, TextWriter output)
             return;
         }
 
-        var run = await ToolRun.RunAsync("node", ["run.mjs", "--daprd", daprd, "--jobs", "2", .. suites.SelectMany(s => (string[])["--suite", s])], folder, cancel,
-            limit: SuiteLimit);
-        _results.Add(ReadCounts("conformance", run, watch.Elapsed));
+        // On a loaded machine a suite of many processes may miss a moment: what fails is believed when it fails alone, too.
+        var run = await RunSuitesAsync(folder, daprd, suites, 2, cancel);
+        var result = ReadCounts("conformance", run, watch.Elapsed);
+        var failed = ResultReaders.FailedSuites(run.Output);
+        if (result.Failed > 0 && failed.Count > 0)
+        {
+            output.WriteLine($"conformance: {string.Join(", ", failed)} once more, alone");
+            var first = ResultReaders.SuiteCounts(run.Output).Where(s => !failed.Contains(s.Suite)).ToList();
+            var second = await RunSuitesAsync(folder, daprd, failed, 1, cancel);
+            var again = ReadCounts("conformance", second, watch.Elapsed);
+            result = again with { Passed = again.Passed + first.Sum(s => s.Passed), Skipped = result.Skipped };
+        }
+
+        _results.Add(result);
         Report();
     }
+
+    private static Task<ToolResult> RunSuitesAsync(string folder, string daprd, IEnumerable<string> suites, int jobs, CancellationToken cancel) =>
+        ToolRun.RunAsync("node", ["run.mjs", "--daprd", daprd, "--jobs", $"{jobs}", .. suites.SelectMany(s => (string[])["--suite", s])], folder, cancel,
+            new Dictionary<string, string> { ["DOTNET_ROOT"] = Path.GetDirectoryName(Repository.DotnetHost)! }, limit: SuiteLimit);
 
     private static SuiteResult ReadCounts(string suite, ToolResult run, TimeSpan elapsed)
     {

@@ -15,6 +15,15 @@ public sealed class ResultReaderTests
         Assert.Equal((passed, failed, skipped), ResultReaders.Counts(output));
 
     [Fact]
+    public void The_suites_of_the_conformance_runner_are_told_apart()
+    {
+        const string output = "ok   state: 38/38\n1 differences in message wording (not counted)  (2 s)\nFAIL workflow-wire / two workers: both get work\nFAIL workflow-wire: 39/40  (68 s)\n77 passed, 1 failed, 0 skipped\n";
+
+        Assert.Equal([("state", 38), ("workflow-wire", 39)], ResultReaders.SuiteCounts(output));
+        Assert.Equal(["workflow-wire"], ResultReaders.FailedSuites(output));
+    }
+
+    [Fact]
     public void Output_without_counts_is_no_result() => Assert.Null(ResultReaders.Counts("Segmentation fault\n"));
 
     [Fact]
