@@ -64,33 +64,26 @@ internal static class DoctorCommand
     private static async Task<List<Finding>> PortsAsync(string path, int offset, DataFolder data, CancellationToken cancel)
     {
         RunFile file;
-        DatabaseSettings? database;
+        IReadOnlyList<TakenPort> taken;
         try
         {
             file = RunFileReader.Read(path, offset);
-            database = DatabaseSettings.From(file);
+            taken = PortCheck.Find(file);
         }
         catch (Exception e) when (e is RunFileException or CommandException)
         {
             return [new Finding("run file", false, e.Message)];
         }
 
-        var uses = file.Ports().Where(p => p.Port.Setting is not null).Select(p => (What: $"{p.App.AppId} {p.Use}", p.Port)).ToList();
-        if (database is not null)
-            uses.Add(("PostgreSQL", database.Port));
         using var client = new ControlClient(data.Socket);
         var own = await client.StatusAsync(cancel) is { } status
             ? ((int?[])[status.Pid, status.Postgres?.Pid, .. status.Apps.Select(a => a.Pid)]).OfType<int>().SelectMany(ProcessTable.Tree).ToHashSet()
             : [];
-        var taken = PortOwners.Of([.. uses.Select(u => u.Port.Number)]).Where(o => o.Pid is null || !own.Contains(o.Pid.Value)).ToList();
+        var foreign = taken.Where(t => t.Owner.Pid is null || !own.Contains(t.Owner.Pid.Value)).ToList();
         var findings = new List<Finding> { new("run file", true, $"{file.Apps.Count} apps in {path}") };
-        findings.AddRange(taken.Select(owner =>
-        {
-            var (what, port) = uses.First(u => u.Port.Number == owner.Port);
-            return new Finding($"port {owner.Port}", false, $"{what} ({port.Setting?.Field}, line {port.Setting?.Line}) is held by {owner}");
-        }));
-        if (taken.Count == 0)
-            findings.Add(new Finding("ports", true, own.Count > 0 ? $"all {uses.Count} free or held by the running stack" : $"all {uses.Count} free"));
+        findings.AddRange(foreign.Select(t => new Finding($"port {t.Port.Number}", false, $"{t.Use} ({t.Port.Setting?.Field}, line {t.Port.Setting?.Line}) is held by {t.Owner}")));
+        if (foreign.Count == 0)
+            findings.Add(new Finding("ports", true, own.Count > 0 ? "all held by the running stack or free" : "all free"));
         return findings;
     }
 

@@ -55,6 +55,9 @@ internal sealed class UpCommand
         using var client = new ControlClient(_data.Socket);
         if (await client.StatusAsync(cancel) is { } running)
             throw new CommandException($"A stack already runs on {_data.Path} (pid {running.Pid}): ./platform status shows it, ./platform down ends it.");
+        // Before the build, unless the ports may be held by what a killed platform left: that is ended first.
+        if (new RunState(_data.Path).Leftovers().Count == 0)
+            PortCheck.Verify(_file);
     }
 
     private async Task BuildAsync(CancellationToken cancel)
@@ -128,7 +131,7 @@ internal sealed class UpCommand
         while (await client.StatusAsync(cancel) is null)
         {
             if (child.Exited.IsCompleted)
-                throw new CommandException($"The platform ended at once:\n{(await File.ReadAllTextAsync(_data.PlatformLog, cancel)).TrimEnd()}");
+                throw Ended(child);
             await interval.WaitForNextTickAsync(cancel);
         }
 
@@ -142,7 +145,8 @@ internal sealed class UpCommand
         catch (HttpRequestException)
         {
             await printing;
-            return 1; // It ended while it started; its last event said why.
+            await child.Exited.WaitAsync(cancel);
+            throw Ended(child);
         }
 
         // The last events are on their way.
@@ -153,6 +157,12 @@ internal sealed class UpCommand
         return healthy ? 0 : 1;
     }
 
+    private CommandException Ended(ChildProcess child)
+    {
+        const int enough = 20;
+        return new CommandException($"The platform ended while it started (exit code {child.Exited.Result}). The end of its log:\n{string.Join('\n', File.ReadLines(_data.PlatformLog).TakeLast(enough))}");
+    }
+
     private async Task PrintUntilAsync(ControlClient client, CancellationToken cancel)
     {
         try
@@ -160,7 +170,7 @@ internal sealed class UpCommand
             await foreach (var item in client.EventsAsync(cancel))
                 _printer.Event(item);
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && cancel.IsCancellationRequested))
         {
             return;
         }

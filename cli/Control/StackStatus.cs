@@ -21,7 +21,7 @@ internal sealed record StackStatus
     /// <summary>From the start of the command (after builds) to everything healthy; null before that.</summary>
     public double? StartSeconds { get; init; }
 
-    /// <summary>Of the platform with its sidecars, the apps and PostgreSQL: the sum of their resident sets, shared pages counted in each.</summary>
+    /// <summary>Of the platform with its sidecars, the apps and PostgreSQL; pages that they share are counted once where the system tells (Linux).</summary>
     public long ResidentBytes { get; init; }
 
     public long RuntimeResidentBytes { get; init; }

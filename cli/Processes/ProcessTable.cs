@@ -53,9 +53,13 @@ internal static class ProcessTable
     public static int? Parent(int pid) =>
         OperatingSystem.IsLinux() && Stat(pid) is { } fields && int.TryParse(fields[ParentField], CultureInfo.InvariantCulture, out var parent) ? parent : null;
 
-    /// <summary>Resident memory in bytes, 0 when the process is gone.</summary>
+    /// <summary>
+    /// Resident memory in bytes, 0 when the process is gone. On Linux pages that processes share are counted once over all of them (PSS), so that the
+    /// figures of several add up; where that is not told, each counts what it sees.
+    /// </summary>
     public static long ResidentBytes(int pid)
     {
+        const int bytesPerKilobyte = 1024;
         try
         {
             if (!OperatingSystem.IsLinux())
@@ -64,10 +68,25 @@ internal static class ProcessTable
                 return process.WorkingSet64;
             }
 
-            var pages = File.ReadAllText($"/proc/{pid}/statm").Split(' ')[1];
-            return long.Parse(pages, CultureInfo.InvariantCulture) * Environment.SystemPageSize;
+            if (File.ReadLines($"/proc/{pid}/smaps_rollup").FirstOrDefault(l => l.StartsWith("Pss:", StringComparison.Ordinal)) is { } line)
+                return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * bytesPerKilobyte;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or IndexOutOfRangeException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or FormatException)
+        {
+            return ResidentPages(pid) * Environment.SystemPageSize;
+        }
+
+        return ResidentPages(pid) * Environment.SystemPageSize;
+    }
+
+    private static long ResidentPages(int pid)
+    {
+        const int residentField = 1;
+        try
+        {
+            return long.Parse(File.ReadAllText($"/proc/{pid}/statm").Split(' ')[residentField], CultureInfo.InvariantCulture);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
         {
             return 0;
         }

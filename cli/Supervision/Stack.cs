@@ -54,7 +54,7 @@ internal sealed class Stack : IAsyncDisposable
         foreach (var (name, process) in await _state.EndLeftoversAsync(AppGrace, cancel))
             Events.Add(EventKind.Progress, $"ended {name} (pid {process.Pid}), left behind by a platform that was killed");
         var database = DatabaseSettings.From(_file);
-        CheckPorts(database);
+        PortCheck.Verify(_file);
         var databaseReady = database is null ? Task.CompletedTask : StartDatabaseAsync(repository, database, cancel);
         var sidecars = Task.WhenAll(_apps.Select(app => StartSidecarAsync(app, cancel)));
         await databaseReady;
@@ -185,22 +185,6 @@ internal sealed class Stack : IAsyncDisposable
 
         Events.Add(EventKind.Problem, $"{app.App.AppId} is stopped: {why}");
         await StopAppAsync(app.App.AppId);
-    }
-
-    private void CheckPorts(DatabaseSettings? database)
-    {
-        var uses = _file.Ports().Select(p => (What: $"{p.App.AppId} ({p.Use})", p.Port)).ToList();
-        if (database is not null)
-            uses.Add(("PostgreSQL", database.Port));
-        var taken = PortOwners.Of([.. uses.Select(u => u.Port.Number).Distinct()]);
-        if (taken.Count == 0)
-            return;
-        throw new CommandException(string.Join('\n', taken.Select(owner =>
-        {
-            var (what, port) = uses.First(u => u.Port.Number == owner.Port);
-            var setting = port.Setting is { } s ? $"; the setting is {s.Field} in {Path.GetFileName(_file.Path)}:{s.Line}" : "";
-            return $"Port {owner.Port} of {what} is held by {owner}{setting}.";
-        }).Append("End it, set another port, or shift all of them with --port-offset N.")));
     }
 
     private async Task SettleAsync()
