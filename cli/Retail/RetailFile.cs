@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace DaprPlatform.Cli.Retail;
 
@@ -15,7 +16,7 @@ internal sealed record RetailInvoice(string Number, string Customer, IReadOnlyLi
 internal sealed record RetailProduct(string Sku, string Name, long PriceMinor, long Demand);
 
 /// <summary>The UCI Online Retail data (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country) as products and orders.</summary>
-internal sealed class RetailFile
+internal sealed partial class RetailFile
 {
     public const int LargestQuantity = 100;
 
@@ -83,7 +84,7 @@ internal sealed class RetailFile
         }
 
         // The same product is written 85123A and 85123a.
-        var (invoice, sku, description, customer) = (record.Fields[0].Trim(), record.Fields[1].Trim().ToUpperInvariant(), record.Fields[2].Trim(), Customer(record.Fields[6]));
+        var (invoice, sku, description, customer) = (record.Fields[0].Trim(), record.Fields[1].Trim().ToUpperInvariant(), Spaces().Replace(record.Fields[2], " ").Trim(), Customer(record.Fields[6]));
         if (!int.TryParse(record.Fields[3], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var quantity))
         {
             Refuse(record, "unreadable", $"the quantity '{record.Fields[3]}' is not a whole number");
@@ -148,6 +149,10 @@ internal sealed class RetailFile
             _evidence[sku] = evidence = new ProductEvidence();
         return evidence;
     }
+
+    // A name is one line, however the field was broken.
+    [GeneratedRegex(@"[\s\p{C}]+")]
+    private static partial Regex Spaces();
 
     private sealed class ProductEvidence
     {

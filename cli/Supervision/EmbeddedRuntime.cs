@@ -1,5 +1,6 @@
 using System.Globalization;
 using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Observability;
@@ -10,13 +11,18 @@ namespace DaprPlatform.Cli.Supervision;
 /// <summary>The embedded runtime: every sidecar of a stack in this process, on one engine.</summary>
 internal sealed class EmbeddedRuntime : ISidecarHost
 {
+    private const string MachineFolder = "DAPR_PLATFORM_DIR";
     private readonly Engine _engine;
     private readonly DataFolder _data;
 
     private EmbeddedRuntime(Engine engine, DataFolder data) => (_engine, _data) = (engine, data);
 
-    public static async Task<EmbeddedRuntime> OpenAsync(DataFolder data, CancellationToken cancel) =>
-        new(await Engine.OpenAsync(new EngineOptions { DataDirectory = data.Runtime }, cancel), data);
+    public static async Task<EmbeddedRuntime> OpenAsync(DataFolder data, CancellationToken cancel)
+    {
+        // Sidecars of one machine find each other by app id; two stacks on one machine have the same app ids and must not.
+        Environment.SetEnvironmentVariable(MachineFolder, data.Runtime);
+        return new EmbeddedRuntime(await Engine.OpenAsync(new EngineOptions { DataDirectory = data.Runtime }, cancel), data);
+    }
 
     public async Task<IAppSidecar> StartAsync(RunApp app, CancellationToken cancel)
     {
@@ -57,7 +63,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
             AppMaxConcurrency = app.AppMaxConcurrency is { } limit and not 0 ? limit : -1,
             HttpPort = app.DaprHttpPort.Number,
             GrpcPort = app.DaprGrpcPort.Number,
-            InternalGrpcPort = app.DaprInternalGrpcPort?.Number ?? 0,
+            InternalGrpcPort = app.DaprInternalGrpcPort?.Number ?? PortOwners.FindFree(),
             EnableMetrics = app.MetricsPort is not null,
             MetricsPort = app.MetricsPort?.Number ?? 0,
             MetricsListenAddress = "127.0.0.1",

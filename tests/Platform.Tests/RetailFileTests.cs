@@ -60,12 +60,12 @@ public sealed class RetailFileTests
     }
 
     [Fact]
-    public void A_quoted_field_may_hold_separators_quotes_and_line_ends()
+    public void A_quoted_field_may_hold_separators_quotes_and_line_ends_and_a_name_is_one_line()
     {
         var file = Parse("1,22111,\"BOWL, \"\"TEA\"\"\nLARGE\",1,2010-12-01 09:41:00,2.5,1.0,France\r\n1,22112,CUP,1,2010-12-01 09:41:00,2.5,1.0,France\r\n\r\n");
 
         Assert.Empty(file.Problems);
-        Assert.Equal([(2, "BOWL, \"TEA\"\nLARGE"), (4, "CUP")], file.Lines.Select(l => (l.Line, l.Description)));
+        Assert.Equal([(2, "BOWL, \"TEA\" LARGE"), (4, "CUP")], file.Lines.Select(l => (l.Line, l.Description)));
     }
 
     [Fact]
