@@ -10,11 +10,11 @@ internal static class CatalogueImport
 {
     private const int LargestBatch = 1000;
 
-    /// <param name="stock">Units of each new product; null is what the file sells of it and a reserve of as much again.</param>
+    /// <param name="stock">Units of each new product; null is what the file sells of it and a good reserve.</param>
     /// <exception cref="CommandException">The gateway refuses a batch.</exception>
     public static async Task<CatalogueReport> RunAsync(Customer oper, RetailFile file, long? stock, Action<string> report, CancellationToken cancel)
     {
-        const long reserve = 100;
+        const long reserve = 10_000;
         var products = file.Products();
         int created = 0, updated = 0, unchanged = 0;
         foreach (var batch in products.Chunk(LargestBatch))
@@ -24,7 +24,7 @@ internal static class CatalogueImport
                 ["sku"] = p.Sku,
                 ["name"] = p.Name,
                 ["priceMinor"] = p.PriceMinor,
-                ["stock"] = stock ?? (p.Demand * 2) + reserve,
+                ["stock"] = stock ?? p.Demand + reserve,
             })]);
             var answer = await oper.SendAsync(HttpMethod.Post, "api/v1/inventory/import", new JsonObject { ["products"] = list }, cancel);
             if (!answer.Succeeded)
