@@ -24,7 +24,7 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
     private readonly ILogger _logger = runtime.Loggers.CreateLogger("dapr.runtime.processor.binding");
     private readonly SemaphoreSlim _changing = new(1);
     private readonly Dictionary<string, (IInputBinding Binding, IAsyncDisposable Running)> _running = [];
-    private IReadOnlySet<string>? _listed;
+    private Task<IReadOnlySet<string>>? _listed;
     private bool _isActive;
 
     public Task StartAsync(CancellationToken cancellationToken) => ChangeAsync(isActive: true, cancellationToken);
@@ -72,7 +72,13 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
     private async Task<bool> IsWantedAsync(string name, string route, CancellationToken cancellationToken)
     {
         if (runtime.App.IsGrpc)
-            return (_listed ??= await ListAsync(cancellationToken).ConfigureAwait(false)).Contains(name);
+        {
+            // One question for all of them, though they are begun at the same time.
+            if (_listed is null or { IsCompleted: true, IsCompletedSuccessfully: false })
+                _listed = ListAsync(cancellationToken);
+            return (await _listed.ConfigureAwait(false)).Contains(name);
+        }
+
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(runtime.Options.AppBindingOptionsTimeout);
         try

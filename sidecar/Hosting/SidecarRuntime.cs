@@ -114,7 +114,8 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         Metrics = new DaprMetrics(Options, Configuration.Spec);
         MetricsAsync = new MetricsEndpoint(Metrics.Registry).HandleAsync;
         Tracing = Tracer.Create(Options, Configuration.Spec, Time, Loggers);
-        App = new AppChannel(Options, Time, Metrics, Loggers);
+        // An app that is probed counts as unhealthy until it has answered well once.
+        App = new AppChannel(Options, Time, Metrics, Loggers) { IsHealthy = !Options.EnableAppHealthCheck || Options.AppPort is null };
         Resiliency = ResiliencyProvider.Create(Resources, this);
         Components.Metrics = Metrics;
         await Components.LoadAsync(Resources, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);

@@ -31,10 +31,10 @@ internal sealed class LockApi(SidecarRuntime runtime) : IBuildingBlock
 
     public async ValueTask<bool> TryLockAsync(TryLockRequest request, CancellationToken cancellationToken)
     {
-        var store = Store(request.StoreName);
         Check(request.StoreName, request.ResourceId, request.LockOwner);
         if (request.ExpiryInSeconds <= 0)
             throw Malformed($"ExpiryInSeconds is not positive in lock store {request.StoreName}");
+        var store = Store(request.StoreName);
         try
         {
             var key = Key(request.StoreName, request.ResourceId);
@@ -49,8 +49,8 @@ internal sealed class LockApi(SidecarRuntime runtime) : IBuildingBlock
 
     public async ValueTask<UnlockStatus> UnlockAsync(UnlockRequest request, CancellationToken cancellationToken)
     {
-        var store = Store(request.StoreName);
         Check(request.StoreName, request.ResourceId, request.LockOwner);
+        var store = Store(request.StoreName);
         try
         {
             var key = Key(request.StoreName, request.ResourceId);
