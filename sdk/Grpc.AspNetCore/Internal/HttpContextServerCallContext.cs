@@ -39,7 +39,7 @@ internal sealed class HttpContextServerCallContext(HttpContext httpContext, Meth
     /// <summary>Whether the deadline made the end, so that the handler's outcome only has to wait for it.</summary>
     public bool HasExpired => _gate.HasExpired;
 
-    public bool DeadlinePassed => _deadline?.HasPassed ?? false;
+    public bool DeadlinePassed => HasExpired || (_deadline?.HasPassed ?? false);
 
     /// <summary>Reads what the request's headers say of the call; what they say wrong ends it.</summary>
     /// <exception cref="RpcException">Compressed in an unknown way, or a malformed time limit.</exception>

@@ -84,6 +84,13 @@ internal sealed class RequestStreamReader<TRequest>(HttpContextServerCallContext
     bool TryTake(ReadResult read)
     {
         var buffer = read.Buffer;
+        if (call.HasExpired)
+        {
+            // The client ends its stream when it hears of the deadline; to the handler that must not look like the last request.
+            _input.AdvanceTo(buffer.Start);
+            throw call.Ended();
+        }
+
         if (RequestFrames.TryCut(ref buffer, call.Settings.MaxReceiveMessageSize, call.RequestIsGzip, out var payload))
         {
             _current = RequestFrames.Deserialize(marshaller, payload);
