@@ -222,7 +222,8 @@ internal sealed class TestRun(Repository repository, TextWriter output)
 
     private static Task<ToolResult> RunSuitesAsync(string folder, string daprd, IEnumerable<string> suites, int jobs, CancellationToken cancel) =>
         ToolRun.RunAsync("node", ["run.mjs", "--daprd", daprd, "--jobs", $"{jobs}", .. suites.SelectMany(s => (string[])["--suite", s])], folder, cancel,
-            new Dictionary<string, string> { ["DOTNET_ROOT"] = Path.GetDirectoryName(Repository.DotnetHost)! }, limit: SuiteLimit);
+            // SET_CONFIG: how the runner sets items where the recorded run had a server to set them in.
+            new Dictionary<string, string> { ["DOTNET_ROOT"] = Path.GetDirectoryName(Repository.DotnetHost)!, ["SET_CONFIG"] = $"{daprd} config-set" }, limit: SuiteLimit);
 
     private static SuiteResult ReadCounts(string suite, ToolResult run, TimeSpan elapsed)
     {
