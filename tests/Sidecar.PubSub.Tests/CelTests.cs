@@ -1,0 +1,63 @@
+using System.Text.Json;
+using DaprPlatform.Sidecar.PubSub.Cel;
+
+namespace DaprPlatform.Sidecar.PubSub.Tests;
+
+public sealed class CelTests
+{
+    private const string Event = """{"type":"order.created","level":3,"data":{"amount":5,"price":9.99,"tags":["a","b"],"nothing":null,"text":"5","map":{"with-dash":1}}}""";
+
+    [Theory]
+    [InlineData("event.type == 'order.created' && event.data.amount > 4")]
+    [InlineData("event.data.missing == 1 || event.type.startsWith('order.')")]
+    [InlineData("!('c' in event.data.tags) && 'amount' in event.data")]
+    [InlineData("event.data.tags.exists(x, x == 'b') && event.data.tags.all(x, x != 'c') && event.data.tags.exists_one(x, x == 'a')")]
+    [InlineData("event.data.tags.map(x, x + '!') == ['a!', 'b!'] && event.data.tags.filter(x, x > 'a') == ['b']")]
+    [InlineData("has(event.data.nothing) && event.data.nothing == null && !has(event.data.missing)")]
+    [InlineData("string(event.data.amount) == '5' && int(event.data.text) == 5 && double('1e3') == 1000.0")]
+    [InlineData("event.data.map['with-dash'] == 1 && size(event.data.tags) == 2 && event.data.tags[1] == 'b'")]
+    [InlineData("event.type.matches('^order\\\\.[a-z]+$') && r'\\d' == '\\\\d'")]
+    [InlineData("(event.data.amount > 3 ? 'big' : 'small') == 'big' && 7 / 2 == 3 && -7 % 3 == -1")]
+    [InlineData("timestamp('2026-01-02T03:04:05Z') + duration('1h') == timestamp('2026-01-02T04:04:05Z')")]
+    [InlineData("string(1e21) == '1e+21' && string(0.5) == '0.5' && string(-3.0) == '-3'")]
+    public void A_true_rule_matches(string rule) => Assert.True(Evaluate(rule).IsTrue);
+
+    [Theory]
+    [InlineData("event.data.missing == 1")]
+    [InlineData("has(event.data.missing.deeper)")]
+    [InlineData("event.data.tags[9] == 'b'")]
+    [InlineData("event.data.amount + 1 == 6")]
+    [InlineData("1 / 0 == 1")]
+    [InlineData("9223372036854775807 + 1 > 0")]
+    public void What_cannot_be_evaluated_is_an_error(string rule) => Assert.True(Evaluate(rule).IsError);
+
+    [Theory]
+    [InlineData("event.type == 'order.cancelled'")]
+    [InlineData("event.data.text == 5")]
+    [InlineData("has(event.type.length)")]
+    public void A_false_rule_does_not_match(string rule)
+    {
+        var value = Evaluate(rule);
+        Assert.Equal(CelKind.Bool, value.Kind);
+        Assert.False(value.IsTrue);
+    }
+
+    [Theory]
+    [InlineData("event.type ==")]
+    [InlineData("events.type == 'x'")]
+    [InlineData("unknown(event)")]
+    [InlineData("event.type.matches('(')")]
+    [InlineData("'open")]
+    [InlineData("(event.type")]
+    public void A_malformed_rule_is_refused(string rule) => Assert.Throws<CelException>(() => CelProgram.Compile(rule, "event"));
+
+    [Fact]
+    public void Deep_nesting_is_refused_instead_of_overflowing_the_stack() =>
+        Assert.Throws<CelException>(() => CelProgram.Compile(new string('(', 10_000) + "1" + new string(')', 10_000)));
+
+    private static CelValue Evaluate(string rule)
+    {
+        using var json = JsonDocument.Parse(Event);
+        return CelProgram.Compile(rule, "event").Evaluate(CelValue.Of(json.RootElement));
+    }
+}
