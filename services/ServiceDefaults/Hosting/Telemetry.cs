@@ -19,6 +19,7 @@ internal static class Telemetry
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
             .AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning)
             .AddFilter("System.Net.Http", LogLevel.Warning)
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None)
             // Every failure is logged by the one who answers for it.
             .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         if (string.Equals(configuration["LOG_FORMAT"], "simple", StringComparison.OrdinalIgnoreCase))
