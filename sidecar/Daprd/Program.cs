@@ -24,4 +24,7 @@ if (flags.Has("version"))
     return 0;
 }
 
+if (flags.Has("wait"))
+    return await SidecarWait.RunAsync(int.TryParse(flags.Text("dapr-http-port"), System.Globalization.CultureInfo.InvariantCulture, out var port) ? port : 3500).ConfigureAwait(false);
+
 return await DaprdProcess.RunAsync(flags).ConfigureAwait(false);
