@@ -139,7 +139,7 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
         using var counted = Count(named, "query");
         try
         {
-            var parsed = StateQuery.Parse(query, metadata);
+            var parsed = StateQuery.Parse(query, metadata) with { KeyPrefix = named.StoredKey("") };
             return counted.Done(await Policy(named).RunAsync(token => named.Store.QueryAsync(parsed, token), cancellationToken).ConfigureAwait(false));
         }
         catch (Exception e) when (IsFailure(e))

@@ -8,6 +8,7 @@ internal static class StateComponents
     [
         new("state.in-memory", spec => Encrypted(spec, new InMemoryStateStore(spec))),
         new("state.sqlite", spec => Encrypted(spec, new SqliteStateStore(spec))),
+        new("state.postgresql", spec => Encrypted(spec, new PostgresStateStore(spec))),
         new("state.redis", spec => Encrypted(spec, new RedisStateStore(spec)), "embedded key-value store"),
         new("state.etcd", spec => Encrypted(spec, new EtcdStateStore(spec)), "embedded key-value store"),
     ];

@@ -8,6 +8,9 @@ namespace DaprPlatform.Sidecar.State;
 /// <param name="Token">Where the page begins: what the answer before it has returned.</param>
 internal sealed record StateQuery(StateFilter? Filter, IReadOnlyList<StateSort> Sort, int Limit, string Token, IReadOnlyDictionary<string, string> Metadata)
 {
+    /// <summary>Only keys that begin so are found: an app does not see what others keep in the same table. Empty is all.</summary>
+    public string KeyPrefix { get; init; } = "";
+
     /// <exception cref="StateException">It is malformed; the message says where.</exception>
     public static StateQuery Parse(ReadOnlyMemory<byte> json, IReadOnlyDictionary<string, string> metadata)
     {
