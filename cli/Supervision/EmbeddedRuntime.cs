@@ -63,7 +63,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
             AppMaxConcurrency = app.AppMaxConcurrency is { } limit and not 0 ? limit : -1,
             HttpPort = app.DaprHttpPort.Number,
             GrpcPort = app.DaprGrpcPort.Number,
-            InternalGrpcPort = app.DaprInternalGrpcPort?.Number ?? PortOwners.FindFree(),
+            InternalGrpcPort = app.DaprInternalGrpcPort?.Number ?? 0,
             EnableMetrics = app.MetricsPort is not null,
             MetricsPort = app.MetricsPort?.Number ?? 0,
             MetricsListenAddress = "127.0.0.1",

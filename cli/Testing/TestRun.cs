@@ -112,10 +112,14 @@ internal sealed class TestRun(Repository repository, TextWriter output)
     private async Task RunDotnetSuiteAsync(string suite, Dictionary<string, string> environment, CancellationToken cancel)
     {
         var watch = Stopwatch.StartNew();
-        var assembly = Path.Combine(repository.Root, "tests", suite, "bin", Repository.Configuration, "net10.0", suite + ".dll");
+        // The one program of the folder, whatever its project calls it.
+        const string Marker = ".runtimeconfig.json";
+        var built = Path.Combine(repository.Root, "tests", suite, "bin", Repository.Configuration, "net10.0");
+        var programs = Directory.Exists(built) ? Directory.GetFiles(built, "*Tests" + Marker) : [];
+        var assembly = programs is [var program] ? program[..^Marker.Length] + ".dll" : "";
         if (!File.Exists(assembly))
         {
-            _results.Add(SuiteResult.Broken(suite, watch.Elapsed, $"{repository.Relative(assembly)} was not built: is the project in {Path.GetFileName(repository.Solution)}?"));
+            _results.Add(SuiteResult.Broken(suite, watch.Elapsed, $"{repository.Relative(built)} holds no test program: is the project in {Path.GetFileName(repository.Solution)}?"));
             Report();
             return;
         }

@@ -1,7 +1,5 @@
 using System.Collections;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Resources;
 
@@ -100,7 +98,7 @@ internal sealed class Flags
             AppMaxConcurrency = Number("app-max-concurrency", -1),
             HttpPort = http,
             GrpcPort = grpc,
-            InternalGrpcPort = Number("dapr-internal-grpc-port", 0) is var given and not 0 ? given : FreePort(),
+            InternalGrpcPort = Number("dapr-internal-grpc-port", 0) is var given and not 0 ? given : DaprSidecar.FreePort(),
             InternalGrpcListenAddress = Text("dapr-internal-grpc-listen-address"),
             PublicPort = Number("dapr-public-port", 0) is var port and not 0 ? port : null,
             PublicListenAddress = Text("dapr-public-listen-address"),
@@ -137,13 +135,6 @@ internal sealed class Flags
     }
 
     private static TimeSpan Positive(int value, int unset, Func<double, TimeSpan> unit) => unit(value > 0 ? value : unset);
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     // 4Mi, 512Ki, 1M, plain bytes; Kubernetes' quantities.
     private static int Size(string text, string flag)

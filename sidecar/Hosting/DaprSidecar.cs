@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Http;
 using DaprPlatform.Sidecar.Resources;
@@ -31,9 +33,10 @@ public sealed partial class DaprSidecar : IAsyncDisposable
     public DaprSidecar(Engine engine, SidecarOptions options, ILoggerFactory? loggers = null)
     {
         loggers ??= NullLoggerFactory.Instance;
-        Options = options;
+        // Other processes are told the port before it is listened on, so it has to be known.
+        Options = options.InternalGrpcPort != 0 ? options : options with { InternalGrpcPort = FreePort() };
         _logger = loggers.CreateLogger("dapr.runtime");
-        _runtime = new SidecarRuntime(engine, options, loggers);
+        _runtime = new SidecarRuntime(engine, Options, loggers);
     }
 
     public SidecarOptions Options { get; }
@@ -48,6 +51,14 @@ public sealed partial class DaprSidecar : IAsyncDisposable
     public Task<bool> ShutdownRequested => _runtime.Shutdown.Requested;
 
     internal SidecarRuntime Runtime => _runtime;
+
+    /// <summary>A port that nobody listens on at the moment.</summary>
+    internal static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 
     /// <summary>Loads everything and starts the APIs. The app is waited for in the background.</summary>
     /// <exception cref="SidecarException">A resource, a component or a port is not usable; the message is daprd's.</exception>

@@ -64,7 +64,7 @@ public sealed class Borders
         "workflows" => ["sdk/", "services/Contracts/"],
         "services" when project.StartsWith("services/Contracts/", StringComparison.Ordinal) => ["sdk/Grpc."],
         "services" when project.StartsWith("services/ServiceDefaults/", StringComparison.Ordinal) => ["sdk/", "services/Contracts/"],
-        "services" => ["sdk/", "services/Contracts/", "services/ServiceDefaults/", "workflows/"],
+        "services" => ["sdk/", "services/Contracts/", "services/ServiceDefaults/", "services/RestApi/", "workflows/"],
         _ => [],
     };
 
