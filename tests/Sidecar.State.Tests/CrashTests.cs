@@ -48,7 +48,9 @@ public sealed class CrashTests
 
     private static async Task KillAsync(string folder, int after, Dictionary<string, long> acknowledged)
     {
-        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [CrashWriter.Command, folder]) { RedirectStandardOutput = true })!;
+        // These tests are a program of their own, or one that `dotnet` runs.
+        var self = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet" ? new[] { typeof(CrashTests).Assembly.Location } : [];
+        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. self, CrashWriter.Command, folder]) { RedirectStandardOutput = true })!;
         for (var lines = 0; await process.StandardOutput.ReadLineAsync() is { } line;)
         {
             var parts = line.Split('=');
