@@ -150,6 +150,20 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
 
     private async Task<ReservationResult> CloseAsync(OrderId order, string step, bool committedToo, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await TryCloseAsync(order, step, committedToo, cancellationToken);
+        }
+        catch (DbUpdateException e) when (Faults.IsUniqueViolation(e, "pk_reservations"))
+        {
+            // The reservation, or another release, was written between the look and the save. Rows are never deleted: now it is found.
+            db.ChangeTracker.Clear();
+            return await TryCloseAsync(order, step, committedToo, cancellationToken);
+        }
+    }
+
+    private async Task<ReservationResult> TryCloseAsync(OrderId order, string step, bool committedToo, CancellationToken cancellationToken)
+    {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var reservation = await LockAsync(order, cancellationToken);
         if (reservation is null)
