@@ -1,0 +1,78 @@
+using Dapr.Workflow;
+using DaprPlatform.Contracts.Events;
+using DaprPlatform.Contracts.Inventory;
+using DaprPlatform.Orders.Data;
+using DaprPlatform.Orders.Domain;
+using DaprPlatform.ServiceDefaults.Events;
+using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace DaprPlatform.Services.Tests.Fixtures;
+
+public sealed class OrdersFixture : DatabaseFixture
+{
+    internal const string Sku = "MUG-001";
+    internal const string OtherSku = "LAMP-001";
+
+    private protected override void AddService(IServiceCollection services)
+    {
+        AddDatabase<OrdersDb>(services);
+        services.AddSingleton<OrderFactsCache>();
+        services.AddSingleton<OrderWaiters>();
+        services.AddSingleton<OrderMetrics>();
+        // Orders are handed to a channel that nobody reads: no workflow is ever called.
+        services.AddSingleton(_ => new DaprWorkflowClientBuilder().Build());
+        services.AddSingleton<WorkflowStarter>();
+        services.AddSingleton<Catalog.CatalogClient>(new PriceList());
+        services.AddScoped<OrderBook>();
+        services.AddSingleton<EventProbe>();
+        services.AddSingleton<AppCallbackService>();
+        services.AddEventHandler<UserRegistered, CountingHandler, OrdersDb>();
+    }
+
+    private sealed class PriceList : Catalog.CatalogClient
+    {
+        public override AsyncUnaryCall<GetPricesResponse> GetPricesAsync(
+            GetPricesRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
+        {
+            var response = new GetPricesResponse();
+            foreach (var sku in request.Skus)
+                if (sku is Sku or OtherSku)
+                    response.Products.Add(new PricedProduct { Sku = sku, Name = sku, PriceMinor = 1599, Currency = "USD" });
+                else
+                    response.UnknownSkus.Add(sku);
+            return new AsyncUnaryCall<GetPricesResponse>(
+                Task.FromResult(response), Task.FromResult(new Metadata()), static () => Status.DefaultSuccess, static () => [], static () => { });
+        }
+    }
+}
+
+/// <summary>Lets a test make the handler fail, and see how often it was called.</summary>
+internal sealed class EventProbe
+{
+    private int _calls;
+
+    public int Calls => Volatile.Read(ref _calls);
+
+    public bool Fails { get; set; }
+
+    public void Called()
+    {
+        Interlocked.Increment(ref _calls);
+        if (Fails)
+            throw new TimeoutException("not now");
+    }
+}
+
+/// <summary>Its effect is a row, as that of every handler.</summary>
+internal sealed class CountingHandler(OrdersDb db, EventProbe probe) : IEventHandler<UserRegistered>
+{
+    public Task<EventOutcome> HandleAsync(UserRegistered integrationEvent, EventContext context, CancellationToken cancellationToken)
+    {
+        probe.Called();
+        if (integrationEvent.FirstName == "Nobody")
+            return Task.FromResult(EventOutcome.NoEffect);
+        db.Add(new OrderCounter { UserId = Guid.NewGuid(), Last = 1 });
+        return Task.FromResult(EventOutcome.Handled);
+    }
+}

@@ -1,0 +1,186 @@
+using DaprPlatform.Contracts;
+using DaprPlatform.Contracts.Orders;
+using DaprPlatform.Orders.Data;
+using DaprPlatform.Orders.Domain;
+using DaprPlatform.ServiceDefaults.Auth;
+using DaprPlatform.ServiceDefaults.Outbox;
+using DaprPlatform.ServiceDefaults.Problems;
+using DaprPlatform.Services.Tests.Fixtures;
+using Microsoft.EntityFrameworkCore;
+using Xunit;
+using OrderItem = DaprPlatform.Contracts.Orders.OrderItem;
+using OrderMessage = DaprPlatform.Contracts.Orders.Order;
+
+namespace DaprPlatform.Services.Tests;
+
+public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersFixture>
+{
+    private readonly UserId _user = UserId.New();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_order_is_written_with_its_event()
+    {
+        var order = (await PlaceAsync(_user, 3)).Order;
+        Assert.Equal(("PENDING", 1, 3 * 1599), (order.Status, order.Number, order.TotalMinor));
+        Assert.Equal(["orders.v1.order_created"], await EventsOfAsync(order.Id));
+        Assert.Equal(order.Id, (await GetAsync(_user, order.Id)).Id);
+    }
+
+    [Fact]
+    public async Task An_order_with_an_unknown_product_is_refused_and_takes_no_number()
+    {
+        var problem = await RefusedAsync(() => PlaceAsync(_user, 1, sku: "NO-SUCH-SKU"));
+        Assert.Equal((422, "unknown-product", "NO-SUCH-SKU"), (problem.Status, problem.Code, problem.Extensions["productIds"]));
+        Assert.Equal(1, (await PlaceAsync(_user, 1)).Order.Number);
+    }
+
+    [Fact]
+    public async Task Another_users_order_is_not_found()
+    {
+        var order = (await PlaceAsync(_user, 1)).Order.Id;
+        var stranger = UserId.New();
+        Assert.Equal((404, "order-not-found"), await ProblemOfAsync(() => GetAsync(stranger, order)));
+        Assert.Equal((404, "order-not-found"), await ProblemOfAsync(() => CancelAsync(stranger, order)));
+        Assert.Equal((404, "order-not-found"), await ProblemOfAsync(() => GetAsync(_user, OrderId.New().ToString())));
+        Assert.Equal((404, "order-not-found"), await ProblemOfAsync(() => GetAsync(_user, "ORD-1")));
+        Assert.Equal(0, (await ListAsync(stranger)).Page.Total);
+        Assert.Equal([order], (await ListAsync(_user)).Orders.Select(o => o.Id));
+        Assert.Equal(order, (await GetAsync(stranger, order, Roles.Operator)).Id);
+    }
+
+    [Fact]
+    public async Task Who_is_not_signed_in_is_refused() =>
+        Assert.Equal(401, (await RefusedAsync(() => orders.AsAsync<OrderBook, ListOrdersResponse>(book => book.ListOrdersAsync(new ListOrdersRequest(), Cancel)))).Status);
+
+    [Fact]
+    public async Task The_orders_of_a_user_are_numbered_without_gaps_however_they_arrive()
+    {
+        var other = UserId.New();
+        var placed = await DatabaseFixture.AtOnceAsync(40, i => PlaceAsync(i % 2 == 0 ? _user : other, 1));
+        foreach (var user in new[] { _user, other })
+            Assert.Equal(Enumerable.Range(1, 20).Select(n => (long)n), placed.Where(p => p.Order.UserId == user.ToString()).Select(p => p.Order.Number).Order());
+    }
+
+    [Fact]
+    public async Task A_repeated_order_with_the_same_key_gets_the_stored_answer()
+    {
+        var first = await PlaceAsync(_user, 2, "order-key");
+        var again = await PlaceAsync(_user, 2, "order-key");
+        Assert.False(first.Replayed);
+        Assert.True(again.Replayed);
+        Assert.Equal(first.Order, again.Order);
+        Assert.Equal((422, "idempotency-key-reused"), await ProblemOfAsync(() => PlaceAsync(_user, 3, "order-key")));
+        Assert.Equal(1, (await ListAsync(_user)).Page.Total);
+        Assert.False((await PlaceAsync(UserId.New(), 3, "order-key")).Replayed);
+    }
+
+    [Fact]
+    public async Task Twenty_orders_at_once_with_the_same_key_are_one_and_leave_no_gap()
+    {
+        var answers = await DatabaseFixture.AtOnceAsync(20, _ => PlaceAsync(_user, 1, "at-once"));
+        var id = Assert.Single(answers.Select(a => a.Order.Id).Distinct());
+        Assert.Single(answers, a => !a.Replayed);
+        Assert.Equal(["orders.v1.order_created"], await EventsOfAsync(id));
+        Assert.Equal(1, (await ListAsync(_user)).Page.Total);
+        Assert.Equal(2, (await PlaceAsync(_user, 1)).Order.Number);
+    }
+
+    [Fact]
+    public async Task An_illegal_move_is_refused_and_publishes_nothing()
+    {
+        var order = (await PlaceAsync(_user, 1)).Order.Id;
+        foreach (var status in new[] { "PENDING", "CONFIRMED", "PROCESSING", "SHIPPED", "DELIVERED", "CANCELLED" })
+            Assert.Equal((409, "illegal-transition"), await ProblemOfAsync(() => MoveAsync(order, status)));
+        Assert.Equal(400, (await RefusedAsync(() => MoveAsync(order, "LOST"))).Status);
+        Assert.Equal(403, (await RefusedAsync(() => MoveAsync(order, "PROCESSING", Roles.Customer))).Status);
+        Assert.Equal("PENDING", (await GetAsync(_user, order)).Status);
+        Assert.Equal(["orders.v1.order_created"], await EventsOfAsync(order));
+    }
+
+    [Fact]
+    public async Task An_operator_moves_a_confirmed_order_to_delivered_and_each_step_is_published()
+    {
+        var order = await ConfirmedAsync();
+        Assert.Equal((409, "illegal-transition"), await ProblemOfAsync(() => MoveAsync(order, "DELIVERED")));
+        foreach (var status in new[] { "PROCESSING", "SHIPPED", "DELIVERED" })
+            Assert.Equal(status, (await MoveAsync(order, status)).Status);
+        Assert.Equal((409, "order-not-cancellable"), await ProblemOfAsync(() => CancelAsync(_user, order)));
+        Assert.Equal(
+            ["orders.v1.order_created", "orders.v1.processing", "orders.v1.shipped", "orders.v1.delivered"], await EventsOfAsync(order));
+        Assert.Equal(
+            ["PENDING", "CONFIRMED", "PROCESSING", "SHIPPED", "DELIVERED"], (await GetAsync(_user, order)).History.Select(h => h.Status));
+    }
+
+    [Fact]
+    public async Task Of_ten_operators_who_make_the_same_move_one_makes_it()
+    {
+        var order = await ConfirmedAsync();
+        var problems = await DatabaseFixture.AtOnceAsync(10, _ => ProblemOfAsync(() => MoveAsync(order, "PROCESSING")));
+        Assert.Single(problems, p => p is null);
+        Assert.All(problems.Where(p => p is not null), p => Assert.Equal((409, "illegal-transition"), p));
+        Assert.Equal(["orders.v1.order_created", "orders.v1.processing"], await EventsOfAsync(order));
+    }
+
+    [Fact]
+    public async Task A_cancellation_is_durable_before_anybody_is_told()
+    {
+        var order = (await PlaceAsync(_user, 1)).Order.Id;
+        await CancelAsync(_user, order);
+        Assert.True(OrderId.TryParse(order, out var id));
+        Assert.NotNull(await orders.AsAsync<OrdersDb, DateTimeOffset?>(
+            db => db.Orders.Where(o => o.Id == id.Value).Select(o => o.CancelRequestedAt).SingleAsync(Cancel)));
+    }
+
+    /// <summary>As the workflow does it.</summary>
+    private async Task<string> ConfirmedAsync()
+    {
+        var order = (await PlaceAsync(_user, 1)).Order.Id;
+        Assert.True(OrderId.TryParse(order, out var id));
+        return await orders.AsAsync<OrdersDb, string>(async db =>
+        {
+            Assert.True((await db.Orders.SingleAsync(o => o.Id == id.Value, Cancel)).TryConfirm(PaymentId.New(), orders.Clock.GetUtcNow()));
+            await db.SaveChangesAsync(Cancel);
+            return order;
+        });
+    }
+
+    private Task<PlaceOrderResponse> PlaceAsync(UserId user, long quantity, string key = "", string sku = OrdersFixture.Sku)
+    {
+        var request = new PlaceOrderRequest { ShippingAddress = "12 St James Square", IdempotencyKey = key };
+        request.Items.Add(new OrderItem { ProductId = sku, Quantity = quantity });
+        return orders.AsAsync<OrderBook, PlaceOrderResponse>(user, book => book.PlaceOrderAsync(request, Cancel));
+    }
+
+    private Task<OrderMessage> GetAsync(UserId user, string order, string role = Roles.Customer) =>
+        orders.AsAsync<OrderBook, OrderMessage>(user, book => book.GetOrderAsync(new GetOrderRequest { OrderId = order }, Cancel), role);
+
+    private Task<ListOrdersResponse> ListAsync(UserId user) =>
+        orders.AsAsync<OrderBook, ListOrdersResponse>(user, book => book.ListOrdersAsync(new ListOrdersRequest(), Cancel));
+
+    private Task<OrderMessage> CancelAsync(UserId user, string order) =>
+        orders.AsAsync<OrderBook, OrderMessage>(user, book => book.CancelOrderAsync(new CancelOrderRequest { OrderId = order }, Cancel));
+
+    private Task<OrderMessage> MoveAsync(string order, string status, string role = Roles.Operator) =>
+        orders.AsAsync<OrderBook, OrderMessage>(_user, book => book.UpdateStatusAsync(new UpdateStatusRequest { OrderId = order, Status = status }, Cancel), role);
+
+    private Task<List<string>> EventsOfAsync(string order) =>
+        orders.AsAsync<OrdersDb, List<string>>(db =>
+            db.Set<OutboxMessage>().AsNoTracking().Where(m => m.PartitionKey == order).OrderBy(m => m.Id).Select(m => m.Type).ToListAsync(Cancel));
+
+    private static Task<ProblemException> RefusedAsync(Func<Task> call) => Assert.ThrowsAsync<ProblemException>(call);
+
+    private static async Task<(int Status, string Code)?> ProblemOfAsync(Func<Task> call)
+    {
+        try
+        {
+            await call();
+            return null;
+        }
+        catch (ProblemException e)
+        {
+            return (e.Status, e.Code);
+        }
+    }
+}
