@@ -150,7 +150,7 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
     {
         await EmptyAsync();
         var rounds = new ConcurrentQueue<string[]>();
-        _dapr.BulkPublishEventAsync<OutboxEnvelope>(default!, default!, default!, default, default).ReturnsForAnyArgs(call =>
+        _dapr.BulkPublishEventAsync<OutboxEnvelope>(default!, default!, default!, default, Cancel).ReturnsForAnyArgs(call =>
         {
             var envelopes = call.Arg<IReadOnlyList<OutboxEnvelope>>();
             Assert.Equal("order", call.Arg<Dictionary<string, string>>()["partitionKey"]);

@@ -201,7 +201,10 @@ public sealed class PaymentTests(PaymentsFixture payments) : IClassFixture<Payme
             var names = await db.Database.SqlQuery<string>($"SELECT table_name::text AS \"Value\" FROM information_schema.tables WHERE table_schema = 'public'").ToListAsync(Cancel);
             var texts = new List<string>();
             foreach (var name in names)
-                texts.AddRange(await db.Database.SqlQueryRaw<string>($"SELECT t::text AS \"Value\" FROM \"{name}\" t").ToListAsync(Cancel));
+            {
+                var rowsAsText = $"SELECT t::text AS \"Value\" FROM \"{name}\" t";
+                texts.AddRange(await db.Database.SqlQueryRaw<string>(rowsAsText).ToListAsync(Cancel));
+            }
             Assert.Contains(texts, t => t.Contains(token, StringComparison.Ordinal));
             Assert.Contains(texts, t => t.Contains(payment, StringComparison.Ordinal));
             return (names.Count, texts.Count, texts.Count(t => t.Contains(Number, StringComparison.Ordinal) || t.Contains(asHex, StringComparison.Ordinal)));
