@@ -18,7 +18,7 @@ public interface IIntegrationEvent
     string PartitionKey { get; }
 }
 
-/// <summary>How the data of events is written: snake_case names, absent instead of null.</summary>
+/// <summary>How the data of events is written: snake_case names, every member present, so that a reader can tell a null from a member it does not know.</summary>
 public static class EventJson
 {
     public static JsonSerializerOptions Options { get; } = Create();
@@ -28,7 +28,6 @@ public static class EventJson
         var options = new JsonSerializerOptions
         {
             PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
             RespectNullableAnnotations = true,
             RespectRequiredConstructorParameters = true,
         };

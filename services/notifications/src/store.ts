@@ -27,7 +27,8 @@ export function daprStore(client: DaprClient): Store {
             request: {
               key,
               value: value as never,
-              ...(etag === undefined ? {} : { etag: { value: etag } }),
+              // The SDK's type asks for an object here; over HTTP the sidecar takes the ETag as text only.
+              ...(etag === undefined ? {} : { etag }),
               options: { concurrency: "first-write" },
             } as never,
           })),
