@@ -67,9 +67,10 @@ internal sealed class CronExpression
             throw new FormatException("empty spec string");
         if (rest.StartsWith("@every ", StringComparison.Ordinal))
         {
-            return Durations.TryParseGo(rest["@every ".Length..].Trim(), out var every) && every > TimeSpan.Zero
-                ? new CronExpression(every)
-                : throw new FormatException($"failed to parse duration {rest}");
+            var distance = rest["@every ".Length..].Trim();
+            if (!Durations.TryParseGo(distance, out var every))
+                throw new FormatException($"failed to parse duration {rest}: time: invalid duration \"{distance}\"");
+            return every > TimeSpan.Zero ? new CronExpression(every) : throw new FormatException($"failed to parse duration {rest}: it must be positive");
         }
 
         var fields = rest switch
@@ -86,7 +87,7 @@ internal sealed class CronExpression
         if (fiveFields && parts.Length == 5)
             parts = ["0", .. parts];
         if (parts.Length != 6)
-            throw new FormatException($"expected exactly 6 fields, found {parts.Length}: {rest}");
+            throw new FormatException($"expected exactly 6 fields, found {parts.Length}: [{string.Join(' ', parts)}]");
         return new CronExpression(parts, zone);
     }
 
@@ -160,8 +161,14 @@ internal sealed class CronExpression
                 to = slash >= 0 ? last : from;
             }
 
-            if (from < first || to > last || from > to || step <= 0)
-                throw new FormatException($"value out of range ({first} - {last}): {item}");
+            if (from < first)
+                throw new FormatException($"beginning of range ({from}) below minimum ({first}): {item}");
+            if (to > last)
+                throw new FormatException($"end of range ({to}) above maximum ({last}): {item}");
+            if (from > to)
+                throw new FormatException($"beginning of range ({from}) beyond end of range ({to}): {item}");
+            if (step <= 0)
+                throw new FormatException($"step of range should be a positive number: {item}");
             for (var value = from; value <= to; value += step)
                 set |= 1UL << value;
         }

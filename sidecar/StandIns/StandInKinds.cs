@@ -1,3 +1,4 @@
+using DaprPlatform.Sidecar.Scheduling;
 using DaprPlatform.Sidecar.StandIns.Log;
 using DaprPlatform.Sidecar.Storage;
 using Grpc.AspNetCore.Server;
@@ -25,5 +26,11 @@ internal static class StandInKinds
         (servers, options) => GrpcMethodTable.Create(new KeyValueService(servers), options),
         (invoker, address) => new RemoteKeyValueServer(invoker, address));
 
-    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams, KeyValue];
+    /// <summary>Dapr's scheduler: jobs and reminders.</summary>
+    public static readonly StandInKind<IScheduler> Scheduler = new("scheduler",
+        DurableScheduler.OpenAsync,
+        (servers, options) => GrpcMethodTable.Create(new SchedulerService(servers), options),
+        (invoker, address) => new RemoteScheduler(invoker, address));
+
+    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams, KeyValue, Scheduler];
 }
