@@ -19,5 +19,6 @@ internal static class BuildingBlocks
         new Cryptography.CryptoApi(runtime),
         new Conversation.ConversationApi(runtime),
         new Workflow.WorkflowApi(runtime),
+        new Jobs.JobsApi(runtime),
     ];
 }
