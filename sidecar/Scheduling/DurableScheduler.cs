@@ -71,6 +71,16 @@ internal sealed partial class DurableScheduler : IScheduler, IAsyncDisposable
         }
     }
 
+    /// <summary>How many jobs are with consumers.</summary>
+    internal int Running
+    {
+        get
+        {
+            lock (_lock)
+                return _groups.Values.Sum(g => g.Entries.Values.Count(e => e.State == JobState.Running));
+        }
+    }
+
     public async Task ScheduleAsync(JobKey key, Job job, bool overwrite, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
