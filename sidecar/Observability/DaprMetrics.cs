@@ -38,6 +38,7 @@ internal sealed class DaprMetrics
         Invocation = new InvocationMetrics(Registry);
         PubSub = new PubSubMetrics(Registry, _namespace);
         Resiliency = new ResiliencyMetrics(Registry, _namespace);
+        Workflow = new WorkflowMetrics(Registry, _namespace);
     }
 
     public MetricsRegistry Registry { get; }
@@ -57,6 +58,8 @@ internal sealed class DaprMetrics
     public PubSubMetrics PubSub { get; }
 
     public ResiliencyMetrics Resiliency { get; }
+
+    public WorkflowMetrics Workflow { get; }
 
     /// <summary>An operation of a component.</summary>
     /// <param name="kind">As in the series' names: <c>state</c>, <c>secret</c>, <c>configuration</c>, <c>crypto</c>, <c>output_binding</c>, <c>conversation</c>.</param>

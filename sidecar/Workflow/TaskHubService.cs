@@ -1,88 +1,93 @@
+using System.Globalization;
 using Dapr.DurableTask.Protobuf;
 using DaprPlatform.Sidecar.Http;
+using DaprPlatform.Sidecar.Workflow.Wire;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace DaprPlatform.Sidecar.Workflow;
 
 /// <summary>TaskHubSidecarService: the stream of work items for workers, and the rpcs of workflow clients.</summary>
-internal sealed class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSidecarServiceBase
+internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSidecarServiceBase
 {
     private const int LargestPage = 1024;
 
     public override Task<Empty> Hello(Empty request, ServerCallContext context) => Task.FromResult(new Empty());
 
-    public override Task GetWorkItems(GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context) =>
-        Hub().ServeWorkerAsync(responseStream, context.CancellationToken);
-
-    public override async Task<CompleteTaskResponse> CompleteWorkflowTask(WorkflowResponse request, ServerCallContext context)
+    public override Task GetWorkItems(GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context) => Run("", context, async () =>
     {
-        await Hub().CompleteTurnAsync(request, context.CancellationToken).ConfigureAwait(false);
+        await api.ServeWorkerAsync(context.RequestHeaders.GetValue(EngineProtocol.Tokens) is not null, responseStream, context.CancellationToken).ConfigureAwait(false);
+        return true;
+    });
+
+    public override Task<CompleteTaskResponse> CompleteWorkflowTask(WorkflowResponse request, ServerCallContext context) => Run("", context, async engine =>
+    {
+        await engine.CompleteTurnAsync(request, context.CancellationToken).ConfigureAwait(false);
         return new CompleteTaskResponse();
-    }
+    });
 
     public override Task<CompleteTaskResponse> CompleteOrchestratorTask(WorkflowResponse request, ServerCallContext context) => CompleteWorkflowTask(request, context);
 
-    public override async Task<CompleteTaskResponse> CompleteActivityTask(ActivityResponse request, ServerCallContext context)
+    public override Task<CompleteTaskResponse> CompleteActivityTask(ActivityResponse request, ServerCallContext context) => Run("", context, async engine =>
     {
-        await Hub().CompleteActivityAsync(request, context.CancellationToken).ConfigureAwait(false);
+        await engine.CompleteActivityAsync(request, context.CancellationToken).ConfigureAwait(false);
         return new CompleteTaskResponse();
-    }
+    });
 
-    public override Task<CreateInstanceResponse> StartInstance(CreateInstanceRequest request, ServerCallContext context) => Run("failed to create workflow instance", async client =>
+    public override Task<CreateInstanceResponse> StartInstance(CreateInstanceRequest request, ServerCallContext context) => Run("failed to create workflow instance", context, async engine =>
     {
         var id = request.InstanceId.Length > 0 ? request.InstanceId : Guid.NewGuid().ToString();
-        await client.StartAsync(id, request.Name, request.Input, request.ScheduledStartTimestamp, request.ParentTraceContext, context.CancellationToken).ConfigureAwait(false);
+        await engine.StartAsync(id, request.Name, request.Input, request.ScheduledStartTimestamp, request.ParentTraceContext, context.CancellationToken).ConfigureAwait(false);
         return new CreateInstanceResponse { InstanceId = id };
-    });
+    }, once: true);
 
-    public override Task<GetInstanceResponse> GetInstance(GetInstanceRequest request, ServerCallContext context) => Run("", async client =>
-        Answer(await client.GetAsync(request.InstanceId, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
+    public override Task<GetInstanceResponse> GetInstance(GetInstanceRequest request, ServerCallContext context) => Run("", context, async engine =>
+        Answer(await engine.GetAsync(request.InstanceId, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
 
-    public override Task<GetInstanceResponse> WaitForInstanceStart(GetInstanceRequest request, ServerCallContext context) => Run("", async client =>
-        Answer(await client.WaitAsync(request.InstanceId, static s => s != OrchestrationStatus.Pending, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
+    public override Task<GetInstanceResponse> WaitForInstanceStart(GetInstanceRequest request, ServerCallContext context) => Run("", context, async engine =>
+        Answer(await engine.WaitAsync(request.InstanceId, forEnd: false, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
 
-    public override Task<GetInstanceResponse> WaitForInstanceCompletion(GetInstanceRequest request, ServerCallContext context) => Run("", async client =>
-        Answer(await client.WaitAsync(request.InstanceId, WorkflowClient.IsTerminal, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
+    public override Task<GetInstanceResponse> WaitForInstanceCompletion(GetInstanceRequest request, ServerCallContext context) => Run("", context, async engine =>
+        Answer(await engine.WaitAsync(request.InstanceId, forEnd: true, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
 
-    public override Task<RaiseEventResponse> RaiseEvent(RaiseEventRequest request, ServerCallContext context) => Run("", async client =>
+    public override Task<RaiseEventResponse> RaiseEvent(RaiseEventRequest request, ServerCallContext context) => Run("", context, async engine =>
     {
-        await client.RaiseAsync(request.InstanceId, request.Name, request.Input, context.CancellationToken).ConfigureAwait(false);
+        await engine.RaiseAsync(request.InstanceId, request.Name, request.Input, context.CancellationToken).ConfigureAwait(false);
         return new RaiseEventResponse();
-    });
+    }, once: true);
 
-    public override Task<TerminateResponse> TerminateInstance(TerminateRequest request, ServerCallContext context) => Run("failed to submit termination request", async client =>
+    public override Task<TerminateResponse> TerminateInstance(TerminateRequest request, ServerCallContext context) => Run("failed to submit termination request", context, async engine =>
     {
-        await client.TerminateAsync(request.InstanceId, request.Output, request.Recursive, context.CancellationToken).ConfigureAwait(false);
+        await engine.TerminateAsync(request.InstanceId, request.Output, request.Recursive, context.CancellationToken).ConfigureAwait(false);
         return new TerminateResponse();
     });
 
-    public override Task<SuspendResponse> SuspendInstance(SuspendRequest request, ServerCallContext context) => Run("", async client =>
+    public override Task<SuspendResponse> SuspendInstance(SuspendRequest request, ServerCallContext context) => Run("", context, async engine =>
     {
-        await client.SuspendAsync(request.InstanceId, request.Reason, context.CancellationToken).ConfigureAwait(false);
+        await engine.SuspendAsync(request.InstanceId, request.Reason, context.CancellationToken).ConfigureAwait(false);
         return new SuspendResponse();
     });
 
-    public override Task<ResumeResponse> ResumeInstance(ResumeRequest request, ServerCallContext context) => Run("", async client =>
+    public override Task<ResumeResponse> ResumeInstance(ResumeRequest request, ServerCallContext context) => Run("", context, async engine =>
     {
-        await client.ResumeAsync(request.InstanceId, request.Reason, context.CancellationToken).ConfigureAwait(false);
+        await engine.ResumeAsync(request.InstanceId, request.Reason, context.CancellationToken).ConfigureAwait(false);
         return new ResumeResponse();
     });
 
     public override Task<PurgeInstancesResponse> PurgeInstances(PurgeInstancesRequest request, ServerCallContext context)
     {
         if (request.RequestCase != PurgeInstancesRequest.RequestOneofCase.InstanceId)
-            throw new RpcException(new Grpc.Core.Status(StatusCode.Unknown, "multi-instance purge is not implemented"));
-        return Run("failed to purge workflow state", async client => new PurgeInstancesResponse
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unknown, "multi-instance purge is not unimplemented"));
+        return Run("failed to purge workflow state", context, async engine => new PurgeInstancesResponse
         {
-            DeletedInstanceCount = await client.PurgeAsync(request.InstanceId, request.Recursive, request.Force, context.CancellationToken).ConfigureAwait(false),
-        });
+            DeletedInstanceCount = await engine.PurgeAsync(request.InstanceId, request.Recursive, request.Force, context.CancellationToken).ConfigureAwait(false),
+        }, once: true);
     }
 
-    public override Task<ListInstanceIDsResponse> ListInstanceIDs(ListInstanceIDsRequest request, ServerCallContext context) => Run("", async client =>
+    public override Task<ListInstanceIDsResponse> ListInstanceIDs(ListInstanceIDsRequest request, ServerCallContext context) => Run("", context, async engine =>
     {
         var size = request.HasPageSize && request.PageSize > 0 ? (int)Math.Min(request.PageSize, LargestPage) : LargestPage;
-        var (ids, next) = await client.ListAsync(request.HasContinuationToken ? request.ContinuationToken : null, size, context.CancellationToken).ConfigureAwait(false);
+        var (ids, next) = await engine.ListAsync(request.HasContinuationToken ? request.ContinuationToken : null, size, context.CancellationToken).ConfigureAwait(false);
         var response = new ListInstanceIDsResponse();
         response.InstanceIds.AddRange(ids);
         if (next is not null)
@@ -90,59 +95,79 @@ internal sealed class TaskHubService(WorkflowApi api) : TaskHubSidecarService.Ta
         return response;
     });
 
-    public override Task<GetInstanceHistoryResponse> GetInstanceHistory(GetInstanceHistoryRequest request, ServerCallContext context) => Run("", async client =>
+    public override Task<GetInstanceHistoryResponse> GetInstanceHistory(GetInstanceHistoryRequest request, ServerCallContext context) => Run("", context, async engine =>
     {
-        var events = await client.HistoryAsync(request.InstanceId, context.CancellationToken).ConfigureAwait(false)
-            ?? throw new RpcException(new Grpc.Core.Status(StatusCode.NotFound, $"workflow instance '{request.InstanceId}' not found"));
+        var events = await engine.HistoryAsync(request.InstanceId, context.CancellationToken).ConfigureAwait(false)
+            ?? throw new WorkflowException(WorkflowRefusal.NotFound, $"workflow instance '{request.InstanceId}' not found");
         var response = new GetInstanceHistoryResponse();
         response.Events.AddRange(events);
         return response;
     });
 
-    public override async Task<RerunWorkflowFromEventResponse> RerunWorkflowFromEvent(RerunWorkflowFromEventRequest request, ServerCallContext context)
-    {
-        try
-        {
-            return new RerunWorkflowFromEventResponse { NewInstanceID = await WorkflowRerun.RunAsync(Hub(), request, context.CancellationToken).ConfigureAwait(false) };
-        }
-        catch (WorkflowException e)
-        {
-            throw new RpcException(new Grpc.Core.Status(Code(e.Refusal), e.Message));
-        }
-    }
+    public override Task<RerunWorkflowFromEventResponse> RerunWorkflowFromEvent(RerunWorkflowFromEventRequest request, ServerCallContext context) => Run("", context, async engine =>
+        new RerunWorkflowFromEventResponse { NewInstanceID = await engine.RerunAsync(request, context.CancellationToken).ConfigureAwait(false) }, once: true);
 
-    private static StatusCode Code(WorkflowRefusal refusal) => refusal switch
-    {
-        WorkflowRefusal.AlreadyExists => StatusCode.AlreadyExists,
-        WorkflowRefusal.InvalidRequest => StatusCode.InvalidArgument,
-        WorkflowRefusal.NotFound => StatusCode.NotFound,
-        _ => StatusCode.Unknown,
-    };
+    /// <summary>Runs a call on the engine of this app.</summary>
+    /// <param name="what">The words before a refusal.</param>
+    /// <param name="once">Not to be repeated where the engine has moved meanwhile.</param>
+    protected virtual Task<T> Run<T>(string what, ServerCallContext context, Func<IWorkflowEngine, Task<T>> work, bool once = false) =>
+        Run(what, context, () => api.OnEngineAsync(work, once, context.CancellationToken));
 
     private static GetInstanceResponse Answer(WorkflowState? state) => state is null ? new GetInstanceResponse() : new GetInstanceResponse { Exists = true, WorkflowState = state };
 
-    private WorkflowHub Hub()
+    private static async Task<T> Run<T>(string what, ServerCallContext context, Func<Task<T>> work)
     {
         try
         {
-            return api.Hub();
+            return await work().ConfigureAwait(false);
         }
         catch (ApiException e)
         {
             throw e.ToRpcException();
         }
-    }
-
-    private async Task<T> Run<T>(string what, Func<WorkflowClient, Task<T>> work)
-    {
-        try
+        catch (HubMovedException) when (!context.CancellationToken.IsCancellationRequested)
         {
-            return await work(new WorkflowClient(Hub())).ConfigureAwait(false);
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the workflow engine is shutting down"));
         }
         catch (WorkflowException e)
         {
-            var message = e.Refusal == WorkflowRefusal.AlreadyExists ? $"rpc error: code = AlreadyExists desc = {e.Message}" : e.Message;
-            throw new RpcException(new Grpc.Core.Status(Code(e.Refusal), what.Length > 0 ? $"{what}: {message}" : message));
+            var (code, detail) = e.Refusal switch
+            {
+                WorkflowRefusal.AlreadyExists => (StatusCode.AlreadyExists, what.Length > 0 ? $"rpc error: code = AlreadyExists desc = {e.Message}" : e.Message),
+                WorkflowRefusal.InvalidRequest => (StatusCode.InvalidArgument, e.Message),
+                WorkflowRefusal.NotFound => (StatusCode.NotFound, e.Message),
+                _ => (StatusCode.Unknown, e.Message),
+            };
+            throw new RpcException(new Grpc.Core.Status(code, what.Length > 0 ? $"{what}: {detail}" : detail));
         }
     }
+}
+
+/// <summary>The same rpcs for sidecars of other processes, on the internal port: only where the engine is, and with codes of their own.</summary>
+internal sealed class TaskHubForPeers(WorkflowApi api) : TaskHubService(api)
+{
+    private readonly WorkflowApi _api = api;
+
+    public override Task GetWorkItems(GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context) => _api.ForPeerAsync(context, async (engine, ended) =>
+    {
+        var headers = context.RequestHeaders;
+        var group = engine.Hub.GroupOf(headers.GetValue(EngineProtocol.Group) ?? "", Number(EngineProtocol.MaxTurns), Number(EngineProtocol.MaxActivities));
+        await engine.ServeWorkerAsync(new WorkerProfile(group, headers.GetValue(EngineProtocol.Tokens) is not null), responseStream, ended).ConfigureAwait(false);
+        return true;
+
+        int? Number(string name) => int.TryParse(headers.GetValue(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    });
+
+    protected override Task<T> Run<T>(string what, ServerCallContext context, Func<IWorkflowEngine, Task<T>> work, bool once = false) => _api.ForPeerAsync(context, (engine, _) => work(engine));
+}
+
+/// <summary>What the engines of other apps ask of this one.</summary>
+internal sealed class WorkflowPeerService(WorkflowApi api) : WorkflowPeers.WorkflowPeersBase
+{
+    public override Task<ActivityResponse> RunActivity(ActivityRequest request, ServerCallContext context) => api.ForPeerAsync(context, (engine, ended) => engine.RunActivityAsync(request, ended));
+
+    public override Task<HistoryEvent> RunChild(HistoryEvent request, ServerCallContext context) => api.ForPeerAsync(context, (engine, ended) => engine.RunChildAsync(request, ended));
+
+    public override Task<PeerAnswer> Post(PeerEvent request, ServerCallContext context) => api.ForPeerAsync(context, async (engine, ended) =>
+        new PeerAnswer { Found = await engine.PostAsync(request.InstanceId, request.Event, ended).ConfigureAwait(false) });
 }

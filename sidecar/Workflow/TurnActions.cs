@@ -24,9 +24,12 @@ internal sealed class TurnEffects
     public List<HistoryEvent>? Continuation { get; set; }
 
     /// <summary>The end of a child, for its parent; null otherwise.</summary>
-    public (string ParentId, HistoryEvent Event)? ForParent { get; set; }
+    public (ParentInstanceInfo Parent, HistoryEvent Event)? ForParent { get; set; }
 
     public ExecutionCompletedEvent? Completed { get; set; }
+
+    /// <summary>The worker cannot take the instance further: only this event is appended, and what the turn brought waits. Null otherwise.</summary>
+    public HistoryEvent? Stalled { get; set; }
 }
 
 /// <summary>Turns the actions that a worker answers with into history and work, as the Durable Task backend of Dapr does.</summary>
@@ -37,6 +40,13 @@ internal static class TurnActions
         var customStatus = string.IsNullOrEmpty(response.CustomStatus) ? null : response.CustomStatus;
         var effects = new TurnEffects { CustomStatus = customStatus };
         var start = instance.Started ?? turn.Items.Select(i => i.Event.ExecutionStarted).First(s => s is not null);
+        var terminated = turn.Items.Select(i => i.Event.ExecutionTerminated).LastOrDefault(t => t is not null);
+        if (terminated is null && Obstacle(instance.History, response) is { } obstacle)
+        {
+            effects.Stalled = Stall(hub, obstacle.Reason, obstacle.Description);
+            return effects;
+        }
+
         if (response.Actions.FirstOrDefault(a => a.CompleteWorkflow?.WorkflowStatus == OrchestrationStatus.ContinuedAsNew) is { } again)
         {
             effects.Continuation = Continue(hub, instance.Id, start, again.CompleteWorkflow);
@@ -56,7 +66,6 @@ internal static class TurnActions
 
         effects.Appended.Add(opening);
         effects.Appended.AddRange(turn.Items.Select(i => i.Event));
-        var terminated = turn.Items.Select(i => i.Event.ExecutionTerminated).LastOrDefault(t => t is not null);
         foreach (var action in response.Actions)
             ApplyOne(hub, instance.Id, start, action, effects);
 
@@ -71,6 +80,75 @@ internal static class TurnActions
         return effects;
     }
 
+    /// <summary>An answer to an earlier turn: it takes actions that the history has. Applying it would take them twice.</summary>
+    public static bool IsStale(WorkflowInstance instance, WorkflowResponse response)
+    {
+        foreach (var action in response.Actions)
+        {
+            if (action.WorkflowActionTypeCase is ActionKind.ScheduleTask or ActionKind.CreateTimer or ActionKind.CreateChildWorkflow or ActionKind.SendEvent && instance.History.HasAction(action.Id))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>What the actions send to other instances: target app (empty: this one), id, event. A start of an instance is its ExecutionStarted.</summary>
+    public static List<(string App, string Id, HistoryEvent Event)> Messages(WorkflowHub hub, WorkflowResponse response)
+    {
+        var messages = new List<(string, string, HistoryEvent)>();
+        foreach (var action in response.Actions)
+        {
+            var app = action.Router is { HasTargetAppID: true } router ? router.TargetAppID : "";
+            switch (action.WorkflowActionTypeCase)
+            {
+                case ActionKind.SendEvent:
+                    messages.Add((app, action.SendEvent.Instance?.InstanceId ?? "", hub.Event(new HistoryEvent { EventRaised = new EventRaisedEvent { Name = action.SendEvent.Name, Input = action.SendEvent.Data } })));
+                    break;
+                case ActionKind.TerminateWorkflow:
+                    var terminate = action.TerminateWorkflow;
+                    messages.Add((app, terminate.InstanceId, hub.Event(new HistoryEvent { ExecutionTerminated = new ExecutionTerminatedEvent { Input = terminate.Reason, Recurse = terminate.Recurse } })));
+                    break;
+                case ActionKind.CreateDetachedWorkflow:
+                    var detached = action.CreateDetachedWorkflow;
+                    var start = new ExecutionStartedEvent
+                    {
+                        Name = detached.Name,
+                        Version = detached.Version,
+                        Input = detached.Input,
+                        ScheduledStartTimestamp = detached.ScheduledStartTimestamp,
+                        WorkflowInstance = new Dapr.DurableTask.Protobuf.WorkflowInstance { InstanceId = detached.InstanceId, ExecutionId = detached.ExecutionId ?? Guid.NewGuid().ToString() },
+                    };
+                    start.Tags.Add(detached.Tags);
+                    hub.Telemetry.Create(start);
+                    messages.Add((app, detached.InstanceId, hub.Event(new HistoryEvent { ExecutionStarted = start, Router = hub.OwnRouter() })));
+                    break;
+            }
+        }
+
+        return messages;
+    }
+
+    public static HistoryEvent Stall(WorkflowHub hub, StalledReason reason, string description) =>
+        hub.Event(new HistoryEvent { ExecutionStalled = new ExecutionStalledEvent { Reason = reason, Description = description } });
+
+    // A worker with other code than the history was written by: it says so itself, or it lacks patches that were taken.
+    private static (StalledReason Reason, string Description)? Obstacle(WorkflowHistory history, WorkflowResponse response)
+    {
+        if (response.Actions.Any(a => a.WorkflowActionTypeCase == ActionKind.WorkflowVersionNotAvailable))
+            return (StalledReason.VersionNotAvailable, "Version not available");
+        var taken = history.Patches;
+        if (taken.Count == 0 || (response.Version is null && response.Actions.Count == 0))
+            return null;
+        var given = response.Version?.Patches;
+        for (var i = 0; i < taken.Count; i++)
+        {
+            if (given is null || i >= given.Count || given[i] != taken[i])
+                return (StalledReason.PatchMismatch, $"Patch mismatch. History: [{string.Join(", ", taken)}], worker: [{string.Join(", ", given ?? [])}]");
+        }
+
+        return null;
+    }
+
     private static void ApplyOne(WorkflowHub hub, string instanceId, ExecutionStartedEvent start, WorkflowAction action, TurnEffects effects)
     {
         switch (action.WorkflowActionTypeCase)
@@ -82,6 +160,7 @@ internal static class TurnActions
                     TaskScheduled = new TaskScheduledEvent
                     {
                         Name = task.Name, Version = task.Version, Input = task.Input, TaskExecutionId = task.TaskExecutionId, HistoryPropagationScope = task.HistoryPropagationScope,
+                        ParentTraceContext = WorkflowTelemetry.OfWorkflow(start),
                     },
                 });
                 effects.Appended.Add(scheduled);
@@ -100,6 +179,7 @@ internal static class TurnActions
                     ChildWorkflowInstanceCreated = new ChildWorkflowInstanceCreatedEvent
                     {
                         InstanceId = childId, Name = child.Name, Version = child.Version, Input = child.Input, HistoryPropagationScope = child.HistoryPropagationScope,
+                        ParentTraceContext = WorkflowTelemetry.OfWorkflow(start),
                     },
                 }));
                 effects.Children.Add(ChildStart(hub, instanceId, start, action.Id, childId, child.Name, child.Version, child.Input, hub.RouterOf(action)));
@@ -108,8 +188,15 @@ internal static class TurnActions
                 var completion = action.CompleteWorkflow;
                 Complete(hub, effects, start, action.Id, new ExecutionCompletedEvent { WorkflowStatus = completion.WorkflowStatus, Result = completion.Result, FailureDetails = completion.FailureDetails });
                 break;
-            case ActionKind.WorkflowVersionNotAvailable:
-                effects.Appended.Add(hub.Event(new HistoryEvent { ExecutionStalled = new ExecutionStalledEvent { Reason = StalledReason.VersionNotAvailable, Description = "the workflow's version is not available" } }));
+            case ActionKind.SendEvent:
+                effects.Appended.Add(Action(hub, action, new HistoryEvent { EventSent = new EventSentEvent { InstanceId = action.SendEvent.Instance?.InstanceId ?? "", Name = action.SendEvent.Name, Input = action.SendEvent.Data } }));
+                break;
+            case ActionKind.CreateDetachedWorkflow:
+                effects.Appended.Add(Action(hub, action, new HistoryEvent { DetachedWorkflowInstanceCreated = new DetachedWorkflowInstanceCreatedEvent { InstanceId = action.CreateDetachedWorkflow.InstanceId } }));
+                break;
+            case ActionKind.TerminateWorkflow:
+            case ActionKind.CompleteWorkflow:
+                // Sent before the commit; a second completion has no effect.
                 break;
             default:
                 hub.LogUnsupportedAction(instanceId, action.WorkflowActionTypeCase);
@@ -120,7 +207,7 @@ internal static class TurnActions
     /// <summary>The first event of a child.</summary>
     public static HistoryEvent ChildStart(WorkflowHub hub, string parentId, ExecutionStartedEvent parent, int taskId, string childId, string name, string? version, string? input, TaskRouter router)
     {
-        return hub.Event(new HistoryEvent
+        var e = hub.Event(new HistoryEvent
         {
             Router = router,
             ExecutionStarted = new ExecutionStartedEvent
@@ -138,6 +225,8 @@ internal static class TurnActions
                 },
             },
         });
+        WorkflowTelemetry.Create(e.ExecutionStarted, parent);
+        return e;
     }
 
     /// <summary>What a parent is told of a child's end.</summary>
@@ -158,7 +247,7 @@ internal static class TurnActions
         e.EventId = id;
         effects.Appended.Add(e);
         if (start.ParentInstance is { } parent)
-            effects.ForParent = (parent.WorkflowInstance.InstanceId, ChildEnd(hub, parent, completed));
+            effects.ForParent = (parent, ChildEnd(hub, parent, completed));
     }
 
     private static List<HistoryEvent> Continue(WorkflowHub hub, string instanceId, ExecutionStartedEvent start, CompleteWorkflowAction action)

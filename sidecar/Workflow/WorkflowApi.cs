@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Dapr.DurableTask.Protobuf;
+using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Http;
 using Google.Protobuf.WellKnownTypes;
@@ -11,32 +12,154 @@ using Grpc.Core;
 namespace DaprPlatform.Sidecar.Workflow;
 
 /// <summary>The workflow building block: the management API (https://docs.dapr.io/reference/api/workflow_api/) on the engine of this app.</summary>
-internal sealed class WorkflowApi : IBuildingBlock, IAsyncDisposable
+internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, IWorkflowPeers, IAsyncDisposable
 {
     private const int LongestId = 64;
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly SidecarRuntime _runtime;
-    private readonly Lazy<WorkflowHub?> _hub;
+    private readonly WorkflowSettings _settings;
+    private readonly WorkflowHubs _hubs;
+    private readonly HubKey _key;
+    private readonly WorkerGroup _group;
+    private volatile IWorkflowEngine? _engine;
+    private int _workers;
 
     public WorkflowApi(SidecarRuntime runtime)
     {
         _runtime = runtime;
-        _hub = new Lazy<WorkflowHub?>(() => ActorStateStore.Find(runtime) is { } store
-            ? new WorkflowHub(new WorkflowStorage(store, runtime.Options.AppId, runtime.Options.Namespace), runtime.Options.AppId,
-                WorkflowSettings.From(runtime.Configuration.Spec), runtime.Time, runtime.Loggers)
-            : null);
+        _settings = WorkflowSettings.From(runtime.Configuration.Spec) with { MaxMessageSize = runtime.Options.MaxBodySize };
+        _hubs = WorkflowHubs.Of(runtime.Engine);
+        _key = HubKey.Of(runtime.Options);
+        _group = new WorkerGroup(Guid.NewGuid().ToString("N"), _settings.MaxWorkflows, _settings.MaxActivities);
         var service = new TaskHubService(this);
         runtime.GrpcServices.Add(options => GrpcMethodTable.Create(service, options));
+        var forPeers = new GrpcServiceOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null, EnableDetailedErrors = true };
+        var internals = GrpcMethodTable.Combine(GrpcMethodTable.Create(new TaskHubForPeers(this), forPeers), GrpcMethodTable.Create(new WorkflowPeerService(this), forPeers));
+        foreach (var path in internals.Paths)
+        {
+            if (internals.TryGet(path, out var handler))
+                runtime.InternalRoutes[path] = handler;
+        }
     }
 
     /// <summary>Workers connected to this sidecar.</summary>
-    public int ConnectedWorkers => _hub.IsValueCreated ? _hub.Value?.Workers ?? 0 : 0;
+    public int ConnectedWorkers => Volatile.Read(ref _workers);
 
+    /// <summary>Serves one GetWorkItems call until the worker leaves, wherever the engine is meanwhile.</summary>
+    /// <exception cref="HubMovedException">The sidecar shuts down.</exception>
     /// <exception cref="ApiException">No placement, or no actor state store.</exception>
-    public WorkflowHub Hub()
+    public async Task ServeWorkerAsync(bool takesTokens, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
+    {
+        var engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
+        Interlocked.Increment(ref _workers);
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    await engine.ServeWorkerAsync(new WorkerProfile(_group, takesTokens), writer, cancellationToken).ConfigureAwait(false);
+                    return;
+                }
+                catch (HubMovedException) when (!_runtime.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+                {
+                    engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                {
+                    return;
+                }
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _workers);
+        }
+    }
+
+    /// <summary>Runs a call on the engine of this app, again where the engine has moved meanwhile.</summary>
+    /// <param name="once">The call must not happen twice.</param>
+    /// <exception cref="HubMovedException">The engine has moved and the call must not be repeated, or the sidecar shuts down.</exception>
+    public async Task<T> OnEngineAsync<T>(Func<IWorkflowEngine, Task<T>> work, bool once, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await work(engine).ConfigureAwait(false);
+            }
+            catch (HubMovedException) when (!once && !_runtime.Stopping.IsCancellationRequested)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+    }
+
+    /// <summary>Runs a call of a sidecar of another process, if the engine it means is here.</summary>
+    public async Task<T> ForPeerAsync<T>(ServerCallContext context, Func<WorkflowClient, CancellationToken, Task<T>> work)
+    {
+        if (context.RequestHeaders.GetValue(EngineProtocol.Hub) != _key.Id || _hubs.Own(_key) is not WorkflowClient { IsGone: false } engine)
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the workflow engine is not here"));
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _runtime.Stopping);
+        try
+        {
+            return await work(engine, ended.Token).ConfigureAwait(false);
+        }
+        catch (WorkflowException e)
+        {
+            throw new RpcException(new Grpc.Core.Status(EngineProtocol.CodeOf(e.Refusal), e.Message));
+        }
+        catch (Exception e) when (e is HubMovedException or OperationCanceledException)
+        {
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the workflow engine ends"));
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw new RpcException(new Grpc.Core.Status(EngineProtocol.Failed, e.Message));
+        }
+    }
+
+    public void Describe(GetMetadataResponse metadata)
+    {
+        if (_runtime.Options.PlacementHostAddress.Length == 0)
+            return;
+        metadata.ActorRuntime.RuntimeStatus = ActorRuntime.Types.ActorRuntimeStatus.Running;
+        metadata.ActorRuntime.HostReady = true;
+        metadata.ActorRuntime.Placement = "placement: connected";
+        if (ConnectedWorkers == 0)
+            return;
+        metadata.Workflows = new MetadataWorkflows { ConnectedWorkers = ConnectedWorkers };
+        foreach (var kind in (ReadOnlySpan<string>)["activity", "retentioner", "workflow"])
+        {
+            var count = new ActiveActorsCount { Type = $"dapr.internal.{_key.Namespace}.{_key.AppId}.{kind}" };
+            metadata.ActiveActorsCount.Add(count);
+            metadata.ActorRuntime.ActiveActors.Add(count);
+        }
+    }
+
+    /// <inheritdoc/>
+    async ValueTask<IWorkflowEngine?> IWorkflowPeers.FindAsync(string appId, CancellationToken cancellationToken) =>
+        await _hubs.FindAsync(HubKey.Of(_runtime.Options, appId), cancellationToken).ConfigureAwait(false);
+
+    private ValueTask<IWorkflowEngine> EngineAsync(CancellationToken cancellationToken) => _engine is { IsGone: false } engine ? new(engine) : FindEngineAsync(cancellationToken);
+
+    private async ValueTask<IWorkflowEngine> FindEngineAsync(CancellationToken cancellationToken)
     {
         ActorStateStore.RequirePlacement(_runtime);
-        return _hub.Value ?? throw ApiException.Internal("ERR_ACTOR_RUNTIME_NOT_FOUND", ActorStateStore.Missing);
+        var store = ActorStateStore.Find(_runtime) ?? throw ApiException.Internal("ERR_ACTOR_RUNTIME_NOT_FOUND", ActorStateStore.Missing);
+        if (_runtime.Stopping.IsCancellationRequested)
+            throw new HubMovedException();
+        var engine = await _hubs.OpenAsync(_key, this, Address(), () => new WorkflowHub(new WorkflowStorage(store, _key.AppId, _key.Namespace), _key.AppId, _settings, _runtime.Time, _runtime.Loggers,
+            new WorkflowTelemetry(_runtime.Tracing, _runtime.Metrics.Workflow), this), cancellationToken).ConfigureAwait(false);
+        _engine = engine;
+        return engine;
+    }
+
+    private Uri Address()
+    {
+        var host = _runtime.Options.InternalGrpcListenAddress is { Length: > 0 } given and not ("0.0.0.0" or "[::]" or "::" or "localhost") ? given : "127.0.0.1";
+        return new UriBuilder("http", host, _runtime.Options.InternalGrpcPort).Uri;
     }
 
     public void MapHttp(Router router)
@@ -91,34 +214,34 @@ internal sealed class WorkflowApi : IBuildingBlock, IAsyncDisposable
                 : throw ApiException.Internal("ERR_START_WORKFLOW", $"error starting workflow '{name}': start times must be in RFC3339 format (e.g. \"2009-11-10T23:00:00Z\")");
         }
 
-        await RunAsync("ERR_START_WORKFLOW", $"error starting workflow '{name}': unable to start workflow: failed to start workflow", async client =>
+        await RunAsync("ERR_START_WORKFLOW", $"error starting workflow '{name}': unable to start workflow: failed to start workflow", async engine =>
         {
-            await client.StartAsync(id, name, input, at, null, cancellationToken).ConfigureAwait(false);
+            await engine.StartAsync(id, name, input, at, null, cancellationToken).ConfigureAwait(false);
             return true;
-        }).ConfigureAwait(false);
+        }, cancellationToken, once: true).ConfigureAwait(false);
         return id;
     }
 
     /// <summary>Null when there is no such instance.</summary>
     public Task<WorkflowState?> GetAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_GET_WORKFLOW", $"error while getting workflow info on instance '{id}': failed to get workflow metadata for '{id}': failed to fetch workflow metadata: failed to load workflow metadata", client => client.GetAsync(id, withPayloads: true, cancellationToken));
+        RunAsync("ERR_GET_WORKFLOW", $"error while getting workflow info on instance '{id}': failed to get workflow metadata for '{id}': failed to fetch workflow metadata: failed to load workflow metadata", engine => engine.GetAsync(id, withPayloads: true, cancellationToken), cancellationToken);
 
     public Task RaiseAsync(string id, string name, string? data, CancellationToken cancellationToken) =>
-        RunAsync("ERR_RAISE_EVENT_WORKFLOW", $"error raising event on workflow '{id}': failed to raise event {name} on workflow {id}: failed to raise event", client => Done(client.RaiseAsync(id, name, data, cancellationToken)));
+        RunAsync("ERR_RAISE_EVENT_WORKFLOW", $"error raising event on workflow '{id}': failed to raise event {name} on workflow {id}: failed to raise event", engine => Done(engine.RaiseAsync(id, name, data, cancellationToken)), cancellationToken, once: true);
 
     /// <summary>Ends the instance and its children.</summary>
     public Task TerminateAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_TERMINATE_WORKFLOW", $"error terminating workflow '{id}': failed to terminate workflow {id}: failed to submit termination request:", client => Done(client.TerminateAsync(id, null, recurse: true, cancellationToken)), notFoundId: id, notFoundWords: "failed to submit termination request:");
+        RunAsync("ERR_TERMINATE_WORKFLOW", $"error terminating workflow '{id}': failed to terminate workflow {id}: failed to submit termination request:", engine => Done(engine.TerminateAsync(id, null, recurse: true, cancellationToken)), cancellationToken, notFoundId: id, notFoundWords: "failed to submit termination request:");
 
     public Task PauseAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_PAUSE_WORKFLOW", $"error pausing workflow {id}: failed to pause workflow {id}: failed to suspend workflow", client => Done(client.SuspendAsync(id, null, cancellationToken)));
+        RunAsync("ERR_PAUSE_WORKFLOW", $"error pausing workflow {id}: failed to pause workflow {id}: failed to suspend workflow", engine => Done(engine.SuspendAsync(id, null, cancellationToken)), cancellationToken);
 
     public Task ResumeAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_RESUME_WORKFLOW", $"error resuming workflow {id}: failed to resume workflow {id}: failed to resume workflow", client => Done(client.ResumeAsync(id, null, cancellationToken)));
+        RunAsync("ERR_RESUME_WORKFLOW", $"error resuming workflow {id}: failed to resume workflow {id}: failed to resume workflow", engine => Done(engine.ResumeAsync(id, null, cancellationToken)), cancellationToken);
 
     /// <summary>Removes the instance and its children; they must have ended.</summary>
     public Task PurgeAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_PURGE_WORKFLOW", $"error purging workflow {id}: failed to Purge workflow {id}: failed to purge workflow state", client => Done(client.PurgeAsync(id, recurse: true, force: false, cancellationToken)), notFoundId: id, notFoundWords: "failed to purge workflow state: failed to fetch workflow state");
+        RunAsync("ERR_PURGE_WORKFLOW", $"error purging workflow {id}: failed to Purge workflow {id}: failed to purge workflow state", engine => Done(engine.PurgeAsync(id, recurse: true, force: false, cancellationToken)), cancellationToken, once: true, notFoundId: id, notFoundWords: "failed to purge workflow state: failed to fetch workflow state");
 
     /// <summary>What the management API shows beside the status: input, output, custom status, failure.</summary>
     public static SortedDictionary<string, string> PropertiesOf(WorkflowState state)
@@ -163,8 +286,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_hub is { IsValueCreated: true, Value: { } hub })
-            await hub.DisposeAsync().ConfigureAwait(false);
+        await _hubs.CloseAsync(_key, this).ConfigureAwait(false);
     }
 
     private static async Task<bool> Done(Task work)
@@ -220,14 +342,20 @@ internal sealed class WorkflowApi : IBuildingBlock, IAsyncDisposable
         throw ApiException.BadRequest("ERR_MALFORMED_REQUEST", "failed deserializing HTTP body: not a JSON object");
     }
 
-    private async Task<T> RunAsync<T>(string errorCode, string words, Func<WorkflowClient, Task<T>> work, string? notFoundId = null, string notFoundWords = "")
+    private async Task<T> RunAsync<T>(string errorCode, string words, Func<IWorkflowEngine, Task<T>> work, CancellationToken cancellationToken, bool once = false, string? notFoundId = null, string notFoundWords = "")
     {
         ActorStateStore.RequirePlacement(_runtime);
-        if (_hub.Value is not { } hub)
-            throw ApiException.Internal(errorCode, $"{words}: api error: code = Internal desc = {ActorStateStore.Missing}");
         try
         {
-            return await work(new WorkflowClient(hub)).ConfigureAwait(false);
+            return await OnEngineAsync(work, once, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ApiException e) when (e.ErrorCode == "ERR_ACTOR_RUNTIME_NOT_FOUND")
+        {
+            throw ApiException.Internal(errorCode, $"{words}: api error: code = Internal desc = {ActorStateStore.Missing}");
+        }
+        catch (HubMovedException e)
+        {
+            throw ApiException.Internal(errorCode, $"{words}: {e.Message}");
         }
         catch (WorkflowException e) when (e.Refusal == WorkflowRefusal.NoSuchInstance && notFoundId is not null)
         {

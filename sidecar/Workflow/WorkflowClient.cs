@@ -1,30 +1,30 @@
 using Dapr.DurableTask.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace DaprPlatform.Sidecar.Workflow;
 
-internal enum WorkflowRefusal
+/// <summary>The engine of this process: what clients can do with instances, on top of the hub.</summary>
+internal sealed class WorkflowClient(WorkflowHub hub) : IWorkflowEngine
 {
-    NoSuchInstance,
-    NotCompleted,
-    AlreadyExists,
-    InvalidRequest,
-    NotFound,
-}
+    public WorkflowHub Hub => hub;
 
-/// <summary>The engine refuses an operation on an instance; each face has its own code and words around it.</summary>
-internal sealed class WorkflowException(WorkflowRefusal refusal, string message) : Exception(message)
-{
-    public WorkflowRefusal Refusal => refusal;
+    public bool IsGone => hub.IsClosed;
 
-    public static WorkflowException NoSuchInstance() => new(WorkflowRefusal.NoSuchInstance, "no such instance exists");
-}
+    public Task ServeWorkerAsync(WorkerProfile worker, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken) => hub.ServeWorkerAsync(worker, writer, cancellationToken);
 
-/// <summary>What clients can do with instances; both faces of the management API and the client rpcs of TaskHubSidecarService stand on it.</summary>
-internal sealed class WorkflowClient(WorkflowHub hub)
-{
-    /// <summary>Starts an instance; ends when its first turn has been answered, at once when the start is for later.</summary>
-    /// <exception cref="WorkflowException">An active instance, or one whose child still runs, has the id.</exception>
+    public Task CompleteTurnAsync(WorkflowResponse response, CancellationToken cancellationToken) => hub.CompleteTurnAsync(response, cancellationToken);
+
+    public Task CompleteActivityAsync(ActivityResponse response, CancellationToken cancellationToken) => hub.CompleteActivityAsync(response, cancellationToken);
+
+    public Task<ActivityResponse> RunActivityAsync(ActivityRequest request, CancellationToken cancellationToken) => hub.RunActivityAsync(request, cancellationToken);
+
+    public Task<HistoryEvent> RunChildAsync(HistoryEvent start, CancellationToken cancellationToken) => hub.RunChildAsync(start, cancellationToken);
+
+    public Task<bool> PostAsync(string id, HistoryEvent e, CancellationToken cancellationToken) => hub.PostAsync(id, e, cancellationToken);
+
+    public Task<string> RerunAsync(RerunWorkflowFromEventRequest request, CancellationToken cancellationToken) => WorkflowRerun.RunAsync(hub, request, cancellationToken);
+
     public async Task StartAsync(string id, string name, string? input, Timestamp? at, TraceContext? trace, CancellationToken cancellationToken)
     {
         await hub.WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
@@ -40,14 +40,18 @@ internal sealed class WorkflowClient(WorkflowHub hub)
                 ParentTraceContext = trace,
             },
         });
+        hub.Telemetry.Create(start.ExecutionStarted);
         Task durable = Task.CompletedTask;
         Task started = Task.CompletedTask;
         await hub.OnAsync(id, async instance =>
         {
             if (instance.Exists && instance.History.Completed is null)
                 throw new WorkflowException(WorkflowRefusal.AlreadyExists, $"an active workflow with ID '{id}' already exists");
-            foreach (var child in instance.History.OpenChildren.Values.Select(c => c.ChildWorkflowInstanceCreated.InstanceId))
+            foreach (var created in instance.History.OpenChildren.Values)
             {
+                if (hub.IsElsewhere(created, out _))
+                    continue;
+                var child = created.ChildWorkflowInstanceCreated.InstanceId;
                 if (await hub.OnAsync(child, c => Task.FromResult(c.Exists && c.History.Completed is null), cancellationToken).ConfigureAwait(false))
                     throw new WorkflowException(WorkflowRefusal.AlreadyExists, $"cannot recreate workflow with ID '{id}': child workflow '{child}': orchestration has not yet completed");
             }
@@ -61,15 +65,16 @@ internal sealed class WorkflowClient(WorkflowHub hub)
         await AwaitAsync(id, started, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The state of an instance; null when there is none. Needs no worker.</summary>
     public Task<WorkflowState?> GetAsync(string id, bool withPayloads, CancellationToken cancellationToken) =>
         hub.OnAsync(id, instance => Task.FromResult(instance.Exists ? Describe(instance, withPayloads) : null), cancellationToken);
 
     public Task<IReadOnlyList<HistoryEvent>?> HistoryAsync(string id, CancellationToken cancellationToken) =>
         hub.OnAsync(id, instance => Task.FromResult<IReadOnlyList<HistoryEvent>?>(instance.Exists ? [.. instance.History.Events] : null), cancellationToken);
 
-    /// <summary>Waits until the status satisfies the condition. Null when there is no such instance.</summary>
-    public async Task<WorkflowState?> WaitAsync(string id, Func<OrchestrationStatus, bool> reached, bool withPayloads, CancellationToken cancellationToken)
+    public Task<WorkflowState?> WaitAsync(string id, bool forEnd, bool withPayloads, CancellationToken cancellationToken) =>
+        WaitAsync(id, forEnd ? IsTerminal : static s => s != OrchestrationStatus.Pending, withPayloads, cancellationToken);
+
+    private async Task<WorkflowState?> WaitAsync(string id, Func<OrchestrationStatus, bool> reached, bool withPayloads, CancellationToken cancellationToken)
     {
         Task wait = Task.CompletedTask;
         await hub.OnAsync(id, instance =>
@@ -82,29 +87,26 @@ internal sealed class WorkflowClient(WorkflowHub hub)
     }
 
     public async Task RaiseAsync(string id, string name, string? input, CancellationToken cancellationToken) =>
-        await PostAsync(id, new HistoryEvent { EventRaised = new EventRaisedEvent { Name = name, Input = input } }, cancellationToken).ConfigureAwait(false);
+        await SendAsync(id, new HistoryEvent { EventRaised = new EventRaisedEvent { Name = name, Input = input } }, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>Ends an instance, and with <paramref name="recurse"/> its children; waits until it has ended.</summary>
     public async Task TerminateAsync(string id, string? output, bool recurse, CancellationToken cancellationToken)
     {
-        await PostAsync(id, new HistoryEvent { ExecutionTerminated = new ExecutionTerminatedEvent { Input = output, Recurse = recurse } }, cancellationToken).ConfigureAwait(false);
+        await SendAsync(id, new HistoryEvent { ExecutionTerminated = new ExecutionTerminatedEvent { Input = output, Recurse = recurse } }, cancellationToken).ConfigureAwait(false);
         await WaitAsync(id, IsTerminal, withPayloads: false, cancellationToken).ConfigureAwait(false);
     }
 
     public async Task SuspendAsync(string id, string? reason, CancellationToken cancellationToken)
     {
-        await PostAsync(id, new HistoryEvent { ExecutionSuspended = new ExecutionSuspendedEvent { Input = reason } }, cancellationToken).ConfigureAwait(false);
+        await SendAsync(id, new HistoryEvent { ExecutionSuspended = new ExecutionSuspendedEvent { Input = reason } }, cancellationToken).ConfigureAwait(false);
         await WaitAsync(id, static s => s == OrchestrationStatus.Suspended || IsTerminal(s), withPayloads: false, cancellationToken).ConfigureAwait(false);
     }
 
     public async Task ResumeAsync(string id, string? reason, CancellationToken cancellationToken)
     {
-        await PostAsync(id, new HistoryEvent { ExecutionResumed = new ExecutionResumedEvent { Input = reason } }, cancellationToken).ConfigureAwait(false);
+        await SendAsync(id, new HistoryEvent { ExecutionResumed = new ExecutionResumedEvent { Input = reason } }, cancellationToken).ConfigureAwait(false);
         await WaitAsync(id, static s => s == OrchestrationStatus.Running || IsTerminal(s), withPayloads: false, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Removes an instance that has ended, and with <paramref name="recurse"/> its children first. Returns how many were removed.</summary>
-    /// <exception cref="WorkflowException">There is none, or one has not ended and <paramref name="force"/> is not given.</exception>
     public async Task<int> PurgeAsync(string id, bool recurse, bool force, CancellationToken cancellationToken)
     {
         await hub.WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
@@ -114,7 +116,7 @@ internal sealed class WorkflowClient(WorkflowHub hub)
                 throw WorkflowException.NoSuchInstance();
             if (instance.History.Completed is null && !force)
                 throw new WorkflowException(WorkflowRefusal.NotCompleted, "orchestration has not yet completed");
-            return Task.FromResult(instance.History.Events.Select(e => e.ChildWorkflowInstanceCreated?.InstanceId).OfType<string>().ToArray());
+            return Task.FromResult(instance.History.Events.Where(e => e.ChildWorkflowInstanceCreated is not null).ToArray());
         }, cancellationToken).ConfigureAwait(false);
         var deleted = 0;
         if (recurse)
@@ -123,7 +125,7 @@ internal sealed class WorkflowClient(WorkflowHub hub)
             {
                 try
                 {
-                    deleted += await PurgeAsync(child, recurse, force, cancellationToken).ConfigureAwait(false);
+                    deleted += await PurgeChildAsync(child, force, cancellationToken).ConfigureAwait(false);
                 }
                 catch (WorkflowException e) when (e.Refusal == WorkflowRefusal.NoSuchInstance)
                 {
@@ -144,7 +146,15 @@ internal sealed class WorkflowClient(WorkflowHub hub)
         return deleted + 1;
     }
 
-    /// <summary>Ids of instances in the order of their keys; the token of the next page is null at the end.</summary>
+    private async Task<int> PurgeChildAsync(HistoryEvent created, bool force, CancellationToken cancellationToken)
+    {
+        var id = created.ChildWorkflowInstanceCreated.InstanceId;
+        if (!hub.IsElsewhere(created, out var app))
+            return await PurgeAsync(id, recurse: true, force, cancellationToken).ConfigureAwait(false);
+        // Of an app that is not there nothing can be removed; its instances are its own.
+        return await hub.Peers.FindAsync(app, cancellationToken).ConfigureAwait(false) is { } peer ? await peer.PurgeAsync(id, recurse: true, force, cancellationToken).ConfigureAwait(false) : 0;
+    }
+
     public async Task<(IReadOnlyList<string> Ids, string? Next)> ListAsync(string? token, int pageSize, CancellationToken cancellationToken)
     {
         var ids = await hub.Storage.ListAsync(string.IsNullOrEmpty(token) ? null : token, pageSize + 1, cancellationToken).ConfigureAwait(false);
@@ -154,7 +164,7 @@ internal sealed class WorkflowClient(WorkflowHub hub)
     public static bool IsTerminal(OrchestrationStatus status) =>
         status is OrchestrationStatus.Completed or OrchestrationStatus.Failed or OrchestrationStatus.Canceled or OrchestrationStatus.Terminated;
 
-    private async Task PostAsync(string id, HistoryEvent e, CancellationToken cancellationToken)
+    private async Task SendAsync(string id, HistoryEvent e, CancellationToken cancellationToken)
     {
         await hub.WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
         if (!await hub.PostAsync(id, hub.Event(e), cancellationToken).ConfigureAwait(false))
@@ -182,7 +192,7 @@ internal sealed class WorkflowClient(WorkflowHub hub)
     {
         var history = instance.History;
         var state = new WorkflowState { InstanceId = instance.Id, WorkflowStatus = instance.Status };
-        if (instance.Started is not { } started)
+        if ((instance.Started ?? (history.IsStalled ? instance.StartInInbox?.ExecutionStarted : null)) is not { } started)
         {
             // Dapr shows the zero time of Go until the first turn.
             state.CreatedTimestamp = state.LastUpdatedTimestamp = new Timestamp { Seconds = -62135596800 };
@@ -190,7 +200,7 @@ internal sealed class WorkflowClient(WorkflowHub hub)
         }
 
         state.Name = started.Name;
-        state.CreatedTimestamp = history.CreatedAt ?? new Timestamp { Seconds = -62135596800 };
+        state.CreatedTimestamp = history.CreatedAt ?? instance.StartInInbox?.Timestamp ?? new Timestamp { Seconds = -62135596800 };
         state.LastUpdatedTimestamp = history.LastUpdatedAt ?? state.CreatedTimestamp;
         state.StartedAt = history.StartedAt;
         if (!withPayloads)

@@ -9,6 +9,9 @@ namespace DaprPlatform.Sidecar.Workflow;
 /// </summary>
 internal sealed class WorkflowHistory
 {
+    // Tag and length of an event in its message.
+    private const int FrameSize = 4;
+
     private readonly List<HistoryEvent> _events = [];
 
     public IReadOnlyList<HistoryEvent> Events => _events;
@@ -38,13 +41,19 @@ internal sealed class WorkflowHistory
     /// <summary>Patches that earlier turns of this execution took.</summary>
     public List<string> Patches { get; } = [];
 
+    /// <summary>Bytes that the events take in a message, roughly.</summary>
+    public long Size { get; private set; }
+
+    /// <summary>The highest id of an action so far; -1 before the first.</summary>
+    public int LastAction { get; private set; } = -1;
+
     public Timestamp? LastUpdatedAt => _events.Count == 0 ? null : _events[^1].Timestamp;
 
     public OrchestrationStatus Status => this switch
     {
         { Completed: { } completed } => completed.WorkflowStatus,
-        { Started: null } => OrchestrationStatus.Pending,
         { IsStalled: true } => OrchestrationStatus.Stalled,
+        { Started: null } => OrchestrationStatus.Pending,
         { IsSuspended: true } => OrchestrationStatus.Suspended,
         _ => OrchestrationStatus.Running,
     };
@@ -52,6 +61,8 @@ internal sealed class WorkflowHistory
     public void Append(HistoryEvent e)
     {
         _events.Add(e);
+        Size += e.CalculateSize() + FrameSize;
+        LastAction = Math.Max(LastAction, e.EventId);
         if (e.EventTypeCase is not (Kind.ExecutionStalled or Kind.None))
             IsStalled = false;
         switch (e.EventTypeCase)
@@ -92,6 +103,10 @@ internal sealed class WorkflowHistory
                 break;
         }
     }
+
+    /// <summary>Whether an action of this id was taken.</summary>
+    public bool HasAction(int id) => id <= LastAction && _events.Exists(e => e.EventId == id
+        && e.EventTypeCase is Kind.TaskScheduled or Kind.TimerCreated or Kind.ChildWorkflowInstanceCreated or Kind.EventSent or Kind.DetachedWorkflowInstanceCreated or Kind.ExecutionCompleted);
 
     /// <summary>The open action that an event resolves, or null when it is no resolution. The id may be open no longer.</summary>
     public (Dictionary<int, HistoryEvent> Open, int Id)? Resolves(HistoryEvent e) => e.EventTypeCase switch

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Threading.Channels;
 using Dapr.DurableTask.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -15,6 +14,7 @@ namespace DaprPlatform.Sidecar.Workflow;
 internal sealed partial class WorkflowHub : IAsyncDisposable
 {
     private const int IdleLimit = 2048;
+    private const double LargestShare = 0.95;
 
     // An event that no turn has committed for so long is written on its own.
     private static readonly TimeSpan PersistAfter = TimeSpan.FromMilliseconds(50);
@@ -24,28 +24,32 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     private readonly LinkedList<WorkflowInstance> _idle = [];
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<(string Instance, int Task), ActivityTask> _activities = new();
-    private readonly Channel<IWorkerTask> _work = Channel.CreateUnbounded<IWorkerTask>();
+    private readonly ConcurrentDictionary<string, WorkerGroup> _groups = new(StringComparer.Ordinal);
+    private readonly Dispatcher _dispatcher;
     private readonly TimerQueue<(string Instance, string Execution, HistoryEvent Timer)> _timers;
     private readonly TimerQueue<(string Instance, bool Recover)> _wakeUps;
     private readonly TimerQueue<WorkflowInstance> _unpersisted;
     private readonly TimerQueue<(string Instance, string Execution)> _expiries;
-    private readonly ConcurrencyLimit _turnLimit;
-    private readonly ConcurrencyLimit _activityLimit;
     private readonly CancellationTokenSource _stopping = new();
     private readonly ILogger _logger;
     private readonly HashSet<string> _retried = [];
+    // Of this life of the engine: tokens of an earlier one must not be taken for its own.
+    private readonly string _epoch = Guid.NewGuid().ToString("N")[..12];
+    private long _tokens;
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _recovery;
     private int _workers;
 
-    public WorkflowHub(WorkflowStorage storage, string appId, WorkflowSettings settings, TimeProvider time, ILoggerFactory loggers)
+    public WorkflowHub(WorkflowStorage storage, string appId, WorkflowSettings settings, TimeProvider time, ILoggerFactory loggers, WorkflowTelemetry? telemetry = null, IWorkflowPeers? peers = null)
     {
         Storage = storage;
         AppId = appId;
         Settings = settings;
         Time = time;
-        _turnLimit = new ConcurrencyLimit(settings.MaxWorkflows, task => _work.Writer.TryWrite(task));
-        _activityLimit = new ConcurrencyLimit(settings.MaxActivities, task => _work.Writer.TryWrite(task));
+        Telemetry = telemetry ?? WorkflowTelemetry.Off;
+        Peers = peers ?? NoPeers.Instance;
+        LargestTurn = (long)(settings.MaxMessageSize * LargestShare);
+        _dispatcher = new Dispatcher(settings);
         _expiries = new(time, due => Background(() => ExpireAsync(due.Instance, due.Execution)));
         _logger = loggers.CreateLogger("dapr.runtime.wfengine");
         _timers = new(time, due => Background(() => FireAsync(due.Instance, due.Execution, due.Timer)));
@@ -60,6 +64,16 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     public WorkflowSettings Settings { get; }
 
     public TimeProvider Time { get; }
+
+    public WorkflowTelemetry Telemetry { get; }
+
+    public IWorkflowPeers Peers { get; }
+
+    /// <summary>Bytes of history and new events that a worker is still given.</summary>
+    public long LargestTurn { get; }
+
+    /// <summary>True once the hub has ended.</summary>
+    public bool IsClosed => _stopping.IsCancellationRequested;
 
     public int Workers => Volatile.Read(ref _workers);
 
@@ -129,49 +143,77 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         return true;
     }
 
+    /// <summary>What the workers of a sidecar of another process share.</summary>
+    public WorkerGroup GroupOf(string key, int? maxTurns, int? maxActivities) => _groups.GetOrAdd(key, k => new WorkerGroup(k, maxTurns, maxActivities));
+
     /// <summary>Serves one GetWorkItems call until the worker leaves.</summary>
-    public async Task ServeWorkerAsync(IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
+    /// <exception cref="HubMovedException">The hub has ended.</exception>
+    public async Task ServeWorkerAsync(WorkerProfile worker, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
     {
+        if (IsClosed)
+            throw new HubMovedException();
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
-        var stream = new WorkerStream();
+        var stream = new WorkerStream(worker, Time);
         LogConnected();
-        WorkerArrived();
+        WorkerArrived(stream);
         try
         {
-            await stream.RunAsync(_work.Reader, IsWanted, writer, ended.Token).ConfigureAwait(false);
+            await stream.RunAsync(Take, writer, ended.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (ended.IsCancellationRequested)
         {
-            // The worker has left, or the sidecar ends.
+            // The worker has left, or the hub ends.
+        }
+        catch (TimeoutException)
+        {
+            LogStuck();
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the worker does not take its work items"));
         }
         finally
         {
-            WorkerLeft();
-            foreach (var task in stream.TakeBack())
-                _work.Writer.TryWrite(task);
+            WorkerLeft(stream);
             LogDisconnected();
         }
 
-        if (_stopping.IsCancellationRequested)
-            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the sidecar is shutting down"));
+        if (IsClosed && !cancellationToken.IsCancellationRequested)
+            throw new HubMovedException();
     }
 
     /// <summary>A worker's answer to a turn. One that matches no turn under way is ignored, as in daprd.</summary>
     public async Task CompleteTurnAsync(WorkflowResponse response, CancellationToken cancellationToken)
     {
+        var messages = TurnActions.Messages(this, response);
+        if (messages.Count > 0)
+        {
+            // Before the commit, since nobody would remember them after it, and without holding the instance: two may write to each other.
+            if (!await OnAsync(response.InstanceId, instance => Task.FromResult(IsAnswer(instance, response)), cancellationToken).ConfigureAwait(false))
+                return;
+            foreach (var (app, id, e) in messages)
+                await SendAsync(app, id, e).ConfigureAwait(false);
+        }
+
         TurnEffects? effects = null;
-        string executionId = "";
+        ExecutionStartedEvent? start = null;
+        HistoryEvent? opening = null;
+        var isFirst = false;
         await OnAsync(response.InstanceId, async instance =>
         {
-            if (instance.Turn is not { Stream: not null } turn)
+            if (!IsAnswer(instance, response))
                 return false;
-            turn.Stream.Answered(turn);
-            _turnLimit.Leave();
+            var turn = instance.Turn!;
+            _dispatcher.Leave(turn);
             await TerminateChildrenFirstAsync(instance, turn).ConfigureAwait(false);
             try
             {
-                executionId = instance.Started?.WorkflowInstance?.ExecutionId ?? turn.Items[0].Event.ExecutionStarted?.WorkflowInstance?.ExecutionId ?? "";
+                isFirst = instance.Started is null;
+                var started = isFirst ? turn.Items.FirstOrDefault(i => i.Event.ExecutionStarted is not null)?.Event : null;
+                start = instance.Started ?? started?.ExecutionStarted;
+                opening = started is null ? null : turn.Opening;
                 effects = await instance.CompleteTurnAsync(response, _stopping.Token).ConfigureAwait(false);
+                if (effects.Stalled is null && opening is not null)
+                    Telemetry.Started(start!, started!.Timestamp.ToDateTimeOffset(), opening.Timestamp.ToDateTimeOffset());
+                if (effects.Completed is { } completed && effects.Continuation is null)
+                    Telemetry.Ended(instance.Id, start!, completed, (instance.History.StartedAt ?? turn.Opening.Timestamp).ToDateTimeOffset(), Time.GetUtcNow());
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -183,33 +225,31 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             return true;
         }, cancellationToken).ConfigureAwait(false);
         if (effects is not null)
-            Follow(response.InstanceId, executionId, effects);
+            Follow(response.InstanceId, start!, effects);
     }
 
     /// <summary>A worker's answer to an activity. The first one counts.</summary>
     public async Task CompleteActivityAsync(ActivityResponse response, CancellationToken cancellationToken)
     {
-        if (!_activities.TryRemove((response.InstanceId, response.TaskId), out var activity))
+        if (!_activities.TryGetValue((response.InstanceId, response.TaskId), out var activity)
+            || (response.CompletionToken.Length > 0 && response.CompletionToken != activity.ExecutionId)
+            || !_activities.TryRemove(KeyValuePair.Create((response.InstanceId, response.TaskId), activity)))
             return;
-        activity.Stream?.Answered(activity);
-        _activityLimit.Leave();
-        var e = Event(new HistoryEvent { Router = OwnRouter() });
-        if (response.FailureDetails is { } failure)
-            e.TaskFailed = new TaskFailedEvent { TaskScheduledId = response.TaskId, FailureDetails = failure, TaskExecutionId = activity.Scheduled.TaskScheduled.TaskExecutionId };
-        else
-            e.TaskCompleted = new TaskCompletedEvent { TaskScheduledId = response.TaskId, Result = response.Result, TaskExecutionId = activity.Scheduled.TaskScheduled.TaskExecutionId };
-        Task? durable = null;
-        await OnAsync(response.InstanceId, instance =>
+        _dispatcher.Leave(activity);
+        Telemetry.Ended(activity, response.FailureDetails, Time.GetUtcNow());
+        if (activity.Answer is { } answer)
         {
-            if (instance.ExecutionId == activity.ExecutionId)
-                durable = instance.PostAsync(e);
-            return Task.FromResult(true);
-        }, cancellationToken).ConfigureAwait(false);
-        if (durable is not null)
+            answer.TrySetResult(response);
+            return;
+        }
+
+        if (await ResolveAsync(activity.InstanceId, activity.ExecutionId, ActivityEnd(activity.Scheduled, response, AppId), cancellationToken).ConfigureAwait(false) is { } durable)
             await durable.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public void Hand(WorkflowTurn turn) => _turnLimit.Enter(turn);
+    public void Hand(WorkflowTurn turn) => _dispatcher.Enter(turn);
+
+    public string NextToken() => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_epoch}-{Interlocked.Increment(ref _tokens)}");
 
     /// <summary>Lets everything that is open in an instance's history go on.</summary>
     public void Resume(WorkflowInstance instance)
@@ -260,15 +300,34 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     }
 
     // Work whose instance has moved on is not handed out: a turn that was given up, an activity of an execution that is gone.
-    private bool IsWanted(IWorkerTask task)
+    private bool Take(IWorkerTask task)
     {
-        if (task is not WorkflowTurn turn || turn.Instance.Turn == turn)
-            return true;
-        _turnLimit.Leave();
+        if (task is WorkflowTurn turn)
+        {
+            if (turn.Instance.Turn == turn)
+                return true;
+        }
+        else if (task is ActivityTask activity)
+        {
+            var key = (activity.InstanceId, activity.Scheduled.EventId);
+            if (activity.Answer is not { Task.IsCanceled: true } && _activities.TryGetValue(key, out var current) && current == activity)
+            {
+                WorkflowTelemetry.Begin(activity, Time.GetUtcNow());
+                return true;
+            }
+
+            _activities.TryRemove(KeyValuePair.Create(key, activity));
+        }
+
+        _dispatcher.Leave(task);
         return false;
     }
 
-    private void WorkerArrived()
+    private static bool IsAnswer(WorkflowInstance instance, WorkflowResponse response) => instance.Turn is { Stream: not null } turn
+        && (response.CompletionToken.Length == 0 || response.CompletionToken == turn.Token)
+        && !TurnActions.IsStale(instance, response);
+
+    private void WorkerArrived(WorkerStream stream)
     {
         lock (_lock)
         {
@@ -278,193 +337,20 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             _recovery ??= Task.Run(() => RecoverAsync(_stopping.Token));
         }
 
+        _dispatcher.Add(stream);
         foreach (var instance in Loaded())
             Background(() => WakeAsync(instance.Id, recover: false));
     }
 
-    private void WorkerLeft()
+    private void WorkerLeft(WorkerStream stream)
     {
         lock (_lock)
         {
             if (--_workers == 0)
                 _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
-    }
 
-    // What follows from a commit. Nothing here is lost by a crash: RecoverAsync finds it again in the history.
-    private void Follow(string id, string executionId, TurnEffects effects)
-    {
-        foreach (var task in effects.Tasks)
-            Dispatch(id, executionId, task);
-        foreach (var timer in effects.Timers)
-            _timers.Add((id, executionId, timer), DueAt(timer));
-        foreach (var child in effects.Children)
-            Background(() => StartChildAsync(id, child));
-        if (effects.Completed is { } completed && effects.Continuation is null && Settings.RetentionOf(completed.WorkflowStatus) is { } retention)
-            _expiries.Add((id, executionId), Time.GetUtcNow() + retention);
-        if (effects.ForParent is { } end)
-            Background(() => PostAsync(end.ParentId, end.Event, _stopping.Token));
-    }
-
-    private void Dispatch(string id, string executionId, HistoryEvent scheduled)
-    {
-        var activity = new ActivityTask(id, executionId, scheduled);
-        _activities[(id, scheduled.EventId)] = activity;
-        _activityLimit.Enter(activity);
-    }
-
-    private async Task StartChildAsync(string parentId, HistoryEvent start)
-    {
-        var child = start.ExecutionStarted;
-        var taken = false;
-        await OnAsync(child.WorkflowInstance.InstanceId, instance =>
-        {
-            if (!instance.Exists || instance.History.Completed is not null)
-                _ = instance.StartAsync(start);
-            else
-                taken = instance.ExecutionId != child.WorkflowInstance.ExecutionId && !IsChildOf(instance, child.ParentInstance);
-            return Task.FromResult(true);
-        }, _stopping.Token).ConfigureAwait(false);
-        if (!taken)
-            return;
-        var failed = Event(new HistoryEvent
-        {
-            Router = new TaskRouter { SourceAppID = AppId, TargetAppID = AppId },
-            ChildWorkflowInstanceFailed = new ChildWorkflowInstanceFailedEvent
-            {
-                TaskScheduledId = child.ParentInstance.TaskScheduledId,
-                FailureDetails = new TaskFailureDetails
-                {
-                    ErrorType = "WorkflowInstanceAlreadyExists",
-                    ErrorMessage = $"an active workflow with ID '{child.WorkflowInstance.InstanceId}' already exists",
-                },
-            },
-        });
-        await PostAsync(parentId, failed, _stopping.Token).ConfigureAwait(false);
-    }
-
-    private static bool IsChildOf(WorkflowInstance instance, ParentInstanceInfo parent) =>
-        instance.Started?.ParentInstance is { } own && own.TaskScheduledId == parent.TaskScheduledId
-        && own.WorkflowInstance.InstanceId == parent.WorkflowInstance.InstanceId && own.WorkflowInstance.ExecutionId == parent.WorkflowInstance.ExecutionId;
-
-    // Children are told before the parent's end is committed: afterwards nobody would remember to.
-    private async Task TerminateChildrenFirstAsync(WorkflowInstance instance, WorkflowTurn turn)
-    {
-        if (turn.Items.Select(i => i.Event.ExecutionTerminated).LastOrDefault(t => t is not null) is not { Recurse: true } terminated)
-            return;
-        foreach (var child in instance.History.OpenChildren.Values.Select(c => c.ChildWorkflowInstanceCreated.InstanceId).ToArray())
-        {
-            var e = Event(new HistoryEvent { ExecutionTerminated = new ExecutionTerminatedEvent { Input = terminated.Input, Recurse = true } });
-            await OnAsync(child, async c =>
-            {
-                if (c.Exists)
-                {
-                    _ = c.PostAsync(e);
-                    await c.PersistInboxAsync(_stopping.Token).ConfigureAwait(false);
-                }
-
-                return true;
-            }, _stopping.Token).ConfigureAwait(false);
-        }
-    }
-
-    private Task FireAsync(string id, string executionId, HistoryEvent timer) => OnAsync(id, instance =>
-    {
-        if (instance.ExecutionId == executionId && instance.History.OpenTimers.ContainsKey(timer.EventId))
-            _ = instance.PostAsync(Event(new HistoryEvent { TimerFired = new TimerFiredEvent { FireAt = timer.TimerCreated.FireAt, TimerId = timer.EventId } }));
-        return Task.FromResult(true);
-    }, _stopping.Token);
-
-    private Task WakeAsync(string id, bool recover) => OnAsync(id, instance =>
-    {
-        if (recover)
-            return RecoverAsync(instance);
-        instance.TryBeginTurn();
-        return Task.FromResult(true);
-    }, _stopping.Token);
-
-    private async Task PersistAsync(WorkflowInstance instance)
-    {
-        try
-        {
-            await OnAsync(instance.Id, async i =>
-            {
-                await i.PersistInboxAsync(_stopping.Token).ConfigureAwait(false);
-                return true;
-            }, _stopping.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            LogTurnFailed(instance.Id, e);
-            await OnAsync(instance.Id, i =>
-            {
-                i.Invalidate(e);
-                return Task.FromResult(true);
-            }, _stopping.Token).ConfigureAwait(false);
-            _wakeUps.Add((instance.Id, true), Time.GetUtcNow() + RetryAfterFailure);
-        }
-    }
-
-    // At the first worker after a start: everything that had not ended goes on from its history.
-    private async Task RecoverAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            string? after = null;
-            while (true)
-            {
-                var ids = await Storage.PendingAsync(after, 256, cancellationToken).ConfigureAwait(false);
-                foreach (var id in ids)
-                    await OnAsync(id, RecoverAsync, cancellationToken).ConfigureAwait(false);
-                if (ids.Count < 256)
-                    return;
-                after = ids[^1];
-            }
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            LogRecoveryFailed(e);
-        }
-    }
-
-    private Task<bool> RecoverAsync(WorkflowInstance instance)
-    {
-        Resume(instance);
-        return Task.FromResult(true);
-    }
-
-    private Task ExpireAsync(string id, string executionId) => OnAsync(id, async instance =>
-    {
-        if (instance.ExecutionId == executionId && instance.History.Completed is not null)
-            await instance.PurgeAsync(_stopping.Token).ConfigureAwait(false);
-        return true;
-    }, _stopping.Token);
-
-    // A child that was never made is made; the end of one that its parent was not told is told.
-    private async Task RecoverChildAsync(string parentId, ExecutionStartedEvent parent, HistoryEvent created)
-    {
-        var child = created.ChildWorkflowInstanceCreated;
-        var start = TurnActions.ChildStart(this, parentId, parent, created.EventId, child.InstanceId, child.Name, child.Version, child.Input, created.Router ?? OwnRouter());
-        HistoryEvent? end = null;
-        await OnAsync(child.InstanceId, instance =>
-        {
-            if (instance.History.Completed is { } completed && IsChildOf(instance, start.ExecutionStarted.ParentInstance))
-                end = TurnActions.ChildEnd(this, start.ExecutionStarted.ParentInstance, completed);
-            return Task.FromResult(true);
-        }, _stopping.Token).ConfigureAwait(false);
-        if (end is not null)
-            await PostAsync(parentId, end, _stopping.Token).ConfigureAwait(false);
-        else
-            await StartChildAsync(parentId, start).ConfigureAwait(false);
-    }
-
-    private DateTimeOffset DueAt(HistoryEvent timer)
-    {
-        var fireAt = timer.TimerCreated.FireAt;
-        // Beyond what a DateTimeOffset holds is never; to the next tick, so that it is never early.
-        return fireAt.Seconds >= DateTimeOffset.MaxValue.ToUnixTimeSeconds() ? DateTimeOffset.MaxValue
-            : fireAt.Seconds <= 0 ? DateTimeOffset.UnixEpoch
-            : DateTimeOffset.FromUnixTimeSeconds(fireAt.Seconds).AddTicks((fireAt.Nanos + 99) / 100);
+        _dispatcher.Remove(stream);
     }
 
     private WorkflowInstance Acquire(string id)
@@ -528,6 +414,15 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "work item stream closed")]
     private partial void LogDisconnected();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "a worker did not take its work items in time and was disconnected")]
+    private partial void LogStuck();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "workflow instance '{InstanceId}': a message from a workflow was dropped: {Reason}")]
+    private partial void LogDropped(string instanceId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "workflow instance '{InstanceId}': work at app '{App}' is tried again: {Reason}")]
+    private partial void LogElsewhereFailed(string instanceId, string app, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "workflow instance '{InstanceId}': action {Kind} is not supported and was dropped")]
     public partial void LogUnsupportedAction(string instanceId, ActionKind kind);

@@ -50,13 +50,13 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     /// <summary>Nothing is under way: it can be forgotten and loaded again.</summary>
     public bool IsIdle => Turn is null && _inbox.Count == 0 && _waiters.Count == 0;
 
-    public OrchestrationStatus Status => IsContinued ? OrchestrationStatus.Running : History.Status;
+    public OrchestrationStatus Status => IsContinued && !History.IsStalled ? OrchestrationStatus.Running : History.Status;
 
     public ExecutionStartedEvent? Started => History.Started ?? (IsContinued ? StartInInbox?.ExecutionStarted : null);
 
     public string ExecutionId => Started?.WorkflowInstance?.ExecutionId ?? "";
 
-    private HistoryEvent? StartInInbox => _inbox.Count > 0 && _inbox[0].Event.EventTypeCase == Kind.ExecutionStarted ? _inbox[0].Event : null;
+    public HistoryEvent? StartInInbox => _inbox.Count > 0 && _inbox[0].Event.EventTypeCase == Kind.ExecutionStarted ? _inbox[0].Event : null;
 
     public async ValueTask EnsureLoadedAsync(CancellationToken cancellationToken)
     {
@@ -105,7 +105,10 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     /// <summary>Hands the inbox to a worker, unless a turn is under way, there is no worker, or only a start that is not yet due waits.</summary>
     public void TryBeginTurn()
     {
-        if (Turn is not null || _inbox.Count == 0 || !hub.HasWorkers || (History.IsStalled && !hub.RetriesStalled(this)))
+        if (Turn is not null || _inbox.Count == 0 || !hub.HasWorkers)
+            return;
+        // A worker of any version can end an instance that is stalled.
+        if (History.IsStalled && !_inbox.Exists(i => i.Event.EventTypeCase == Kind.ExecutionTerminated) && !hub.RetriesStalled(this))
             return;
         if (StartInInbox?.ExecutionStarted.ScheduledStartTimestamp is { } due && _inbox.Count == 1 && due.ToDateTimeOffset() > hub.Time.GetUtcNow())
         {
@@ -116,10 +119,16 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         var taken = _inbox.Where(i => History.Resolves(i.Event) is not { } resolved || resolved.Open.ContainsKey(resolved.Id)).ToArray();
         if (taken.Length == 0)
             return;
+        if (History.Size + taken.Sum(i => (long)i.Event.CalculateSize()) > hub.LargestTurn)
+        {
+            hub.Stall(this);
+            return;
+        }
+
         var opening = hub.Event(new HistoryEvent { WorkflowStarted = new WorkflowStartedEvent() });
         if (IsContinued)
             opening.Router = hub.OwnRouter();
-        Turn = new WorkflowTurn(this, opening, taken);
+        Turn = new WorkflowTurn(this, opening, taken, hub.NextToken());
         hub.Hand(Turn);
     }
 
@@ -131,6 +140,12 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     {
         var turn = Turn!;
         var effects = TurnActions.Apply(hub, this, turn, response);
+        if (effects.Stalled is { } stalled)
+        {
+            await StallAsync(stalled, cancellationToken).ConfigureAwait(false);
+            return effects;
+        }
+
         var remaining = _inbox.Except(turn.Items).ToList();
         if (effects.Continuation is { } continuation)
             remaining.InsertRange(0, continuation.Select(e => new InboxItem(e, persisted: false)));
@@ -170,6 +185,24 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         SignalWaiters();
         TryBeginTurn();
         return effects;
+    }
+
+    /// <summary>No worker can take it further: the turn's events wait on for one that can.</summary>
+    public async Task StallAsync(HistoryEvent stalled, CancellationToken cancellationToken)
+    {
+        Turn = null;
+        var inbox = _inbox.ToList();
+        var length = History.Events.Count;
+        var writes = new List<StateWrite>();
+        var isNew = !(length > 0 && History.Events[^1].ExecutionStalled?.Reason == stalled.ExecutionStalled.Reason);
+        if (isNew)
+            writes.Add(hub.Storage.History(Id, length++, stalled));
+        AddOtherWrites(writes, inbox, length, Generation, CustomStatus, ended: false);
+        await hub.Storage.CommitAsync(writes, cancellationToken).ConfigureAwait(false);
+        if (isNew)
+            History.Append(stalled);
+        Committed(inbox, length);
+        SignalWaiters();
     }
 
     /// <summary>Writes to the store what the inbox holds and no turn has committed.</summary>
@@ -333,11 +366,13 @@ internal sealed class WorkflowTurn : IWorkerTask
 {
     private readonly WorkItem _item;
 
-    public WorkflowTurn(WorkflowInstance instance, HistoryEvent opening, InboxItem[] items)
+    public WorkflowTurn(WorkflowInstance instance, HistoryEvent opening, InboxItem[] items, string token)
     {
         Instance = instance;
         Opening = opening;
         Items = items;
+        Token = token;
+        Name = instance.Started?.Name ?? instance.StartInInbox?.ExecutionStarted.Name ?? "";
         var request = new WorkflowRequest { InstanceId = instance.Id };
         request.PastEvents.AddRange(instance.History.Events);
         request.NewEvents.Add(opening);
@@ -352,7 +387,18 @@ internal sealed class WorkflowTurn : IWorkerTask
 
     public InboxItem[] Items { get; }
 
+    /// <summary>Tells this turn from all others, those before a restart too.</summary>
+    public string Token { get; }
+
+    public bool IsTurn => true;
+
+    public string Name { get; }
+
     public WorkerStream? Stream { get; set; }
 
-    public WorkItem ToWorkItem() => _item;
+    public WorkItem ToWorkItem(WorkerProfile worker)
+    {
+        _item.CompletionToken = worker.TakesTokens ? Token : "";
+        return _item;
+    }
 }

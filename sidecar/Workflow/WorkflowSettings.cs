@@ -4,18 +4,53 @@ using DaprPlatform.Sidecar.Resources;
 
 namespace DaprPlatform.Sidecar.Workflow;
 
-/// <summary>spec.workflow of the Configuration. Limits are per sidecar; null is without. Retention times count from the end of an instance; null keeps it.</summary>
+/// <summary>
+/// spec.workflow of the Configuration. MaxWorkflows and MaxActivities are per sidecar, the others for all sidecars of the app; null is without limit.
+/// Retention times count from the end of an instance; null keeps it.
+/// </summary>
 internal sealed record WorkflowSettings(int? MaxWorkflows, int? MaxActivities, TimeSpan? AnyTerminal, TimeSpan? Completed, TimeSpan? Failed, TimeSpan? Terminated)
 {
+    private static readonly Dictionary<string, int> NoLimits = [];
+
+    public int? GlobalWorkflows { get; init; }
+
+    public int? GlobalActivities { get; init; }
+
+    /// <summary>By name; names are matched exactly.</summary>
+    public IReadOnlyDictionary<string, int> WorkflowLimits { get; init; } = NoLimits;
+
+    public IReadOnlyDictionary<string, int> ActivityLimits { get; init; } = NoLimits;
+
+    /// <summary>Bytes; an instance whose history does not fit into a message of this size stalls.</summary>
+    public int MaxMessageSize { get; init; } = int.MaxValue;
+
     public static WorkflowSettings From(JsonObject configuration)
     {
         var workflow = configuration.Object("workflow") ?? [];
         var retention = workflow.Object("stateRetentionPolicy") ?? [];
-        return new WorkflowSettings(Limit("maxConcurrentWorkflowInvocations"), Limit("maxConcurrentActivityInvocations"), Time("anyTerminal"), Time("completed"), Time("failed"), Time("terminated"));
+        return new WorkflowSettings(Limit("maxConcurrentWorkflowInvocations"), Limit("maxConcurrentActivityInvocations"), Time("anyTerminal"), Time("completed"), Time("failed"), Time("terminated"))
+        {
+            GlobalWorkflows = Limit("globalMaxConcurrentWorkflowInvocations"),
+            GlobalActivities = Limit("globalMaxConcurrentActivityInvocations"),
+            WorkflowLimits = Names("workflowConcurrencyLimits"),
+            ActivityLimits = Names("activityConcurrencyLimits"),
+        };
 
         int? Limit(string name) => workflow.Number(name) is > 0 and var limit ? limit : null;
 
         TimeSpan? Time(string name) => Durations.TryParseGo(retention.Text(name), out var time) ? time : null;
+
+        Dictionary<string, int> Names(string list)
+        {
+            var limits = new Dictionary<string, int>(StringComparer.Ordinal);
+            foreach (var entry in (workflow.Array(list) ?? []).OfType<JsonObject>())
+            {
+                if (entry.Text("name") is { Length: > 0 } name && entry.Number("maxConcurrent") is > 0 and var limit)
+                    limits[name] = limit;
+            }
+
+            return limits;
+        }
     }
 
     /// <summary>How long an instance is kept after it has ended so; null is for ever.</summary>
@@ -26,44 +61,4 @@ internal sealed record WorkflowSettings(int? MaxWorkflows, int? MaxActivities, T
         OrchestrationStatus.Terminated => Terminated ?? AnyTerminal,
         _ => AnyTerminal,
     };
-}
-
-/// <summary>Lets at most so many tasks of a kind be with workers; the others wait in order.</summary>
-internal sealed class ConcurrencyLimit(int? limit, Action<IWorkerTask> release)
-{
-    private readonly Queue<IWorkerTask> _waiting = new();
-    private readonly Lock _lock = new();
-    private int _under;
-
-    public void Enter(IWorkerTask task)
-    {
-        lock (_lock)
-        {
-            if (limit is { } most && _under >= most)
-            {
-                _waiting.Enqueue(task);
-                return;
-            }
-
-            _under++;
-        }
-
-        release(task);
-    }
-
-    /// <summary>A task is answered, or no longer wanted.</summary>
-    public void Leave()
-    {
-        IWorkerTask? next;
-        lock (_lock)
-        {
-            if (!_waiting.TryDequeue(out next))
-            {
-                _under--;
-                return;
-            }
-        }
-
-        release(next);
-    }
 }

@@ -14,10 +14,10 @@ internal sealed class FakeWorker : IServerStreamWriter<WorkItem>, IAsyncDisposab
     private readonly WorkflowHub _hub;
     private readonly Task _serving;
 
-    public FakeWorker(WorkflowHub hub)
+    public FakeWorker(WorkflowHub hub, WorkerGroup? group = null, bool takesTokens = false)
     {
         _hub = hub;
-        _serving = hub.ServeWorkerAsync(this, _leave.Token);
+        _serving = hub.ServeWorkerAsync(new WorkerProfile(group ?? new WorkerGroup("sidecar", null, null), takesTokens), this, _leave.Token);
     }
 
     public WriteOptions? WriteOptions { get; set; }
@@ -37,7 +37,12 @@ internal sealed class FakeWorker : IServerStreamWriter<WorkItem>, IAsyncDisposab
 
     public Task AnswerAsync(WorkflowRequest turn, params WorkflowAction[] actions)
     {
-        var response = new WorkflowResponse { InstanceId = turn.InstanceId };
+        return AnswerAsync(turn, "", null, actions);
+    }
+
+    public Task AnswerAsync(WorkflowRequest turn, string token, WorkflowVersion? version, params WorkflowAction[] actions)
+    {
+        var response = new WorkflowResponse { InstanceId = turn.InstanceId, CompletionToken = token, Version = version };
         response.Actions.AddRange(actions);
         return _hub.CompleteTurnAsync(response, TestContext.Current.CancellationToken);
     }
@@ -55,7 +60,7 @@ internal sealed class FakeWorker : IServerStreamWriter<WorkItem>, IAsyncDisposab
         _leave.Dispose();
     }
 
-    private async Task<WorkItem> NextAsync() => await _items.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+    public async Task<WorkItem> NextAsync() => await _items.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
 }
 
 /// <summary>Actions as workers answer with.</summary>
@@ -66,6 +71,15 @@ internal static class Act
     public static WorkflowAction Timer(int id, DateTimeOffset at) => new() { Id = id, CreateTimer = new CreateTimerAction { FireAt = Timestamp.FromDateTimeOffset(at) } };
 
     public static WorkflowAction Child(int id, string name, string instanceId = "") => new() { Id = id, CreateChildWorkflow = new CreateChildWorkflowAction { Name = name, InstanceId = instanceId } };
+
+    public static WorkflowAction Task(int id, string name, string app, string input) =>
+        new() { Id = id, ScheduleTask = new ScheduleTaskAction { Name = name, Input = input }, Router = new TaskRouter { SourceAppID = "app", TargetAppID = app } };
+
+    public static WorkflowAction Child(int id, string name, string instanceId, string app) =>
+        new() { Id = id, CreateChildWorkflow = new CreateChildWorkflowAction { Name = name, InstanceId = instanceId }, Router = new TaskRouter { SourceAppID = "app", TargetAppID = app } };
+
+    public static WorkflowAction Send(int id, string instanceId, string name, string data) =>
+        new() { Id = id, SendEvent = new SendEventAction { Instance = new Dapr.DurableTask.Protobuf.WorkflowInstance { InstanceId = instanceId }, Name = name, Data = data } };
 
     public static WorkflowAction Done(int id, string result = "") =>
         new() { Id = id, CompleteWorkflow = new CompleteWorkflowAction { WorkflowStatus = OrchestrationStatus.Completed, Result = result } };

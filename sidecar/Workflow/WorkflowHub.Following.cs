@@ -1,0 +1,406 @@
+using Dapr.DurableTask.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace DaprPlatform.Sidecar.Workflow;
+
+/// <summary>What follows from commits and from time: activities, timers, children, messages, and all of them again after a restart.</summary>
+internal sealed partial class WorkflowHub
+{
+    private const int RecoveredAtATime = 256;
+
+    /// <summary>Whether an action is another app's to do.</summary>
+    public bool IsElsewhere(HistoryEvent action, out string app)
+    {
+        app = action.Router is { HasTargetAppID: true } router ? router.TargetAppID : "";
+        return app.Length > 0 && app != AppId;
+    }
+
+    /// <summary>An instance whose history has outgrown what a worker can be sent.</summary>
+    public void Stall(WorkflowInstance instance) => Background(() => OnAsync(instance.Id, async i =>
+    {
+        if (i.Turn is null && !i.IsIdle)
+            await i.StallAsync(TurnActions.Stall(this, StalledReason.PayloadSizeExceeded, $"the history exceeds {LargestTurn} bytes"), _stopping.Token).ConfigureAwait(false);
+        return true;
+    }, _stopping.Token));
+
+    /// <summary>Runs an activity for a workflow of another app.</summary>
+    public async Task<ActivityResponse> RunActivityAsync(ActivityRequest request, CancellationToken cancellationToken)
+    {
+        var answer = new TaskCompletionSource<ActivityResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var scheduled = new HistoryEvent
+        {
+            EventId = request.TaskId,
+            TaskScheduled = new TaskScheduledEvent { Name = request.Name, Version = request.Version, Input = request.Input, ParentTraceContext = request.ParentTraceContext, TaskExecutionId = request.TaskExecutionId },
+        };
+        Enter(new ActivityTask(request.WorkflowInstance.InstanceId, request.WorkflowInstance.ExecutionId ?? "", scheduled) { Answer = answer });
+        using var left = cancellationToken.UnsafeRegister(static (a, token) => ((TaskCompletionSource<ActivityResponse>)a!).TrySetCanceled(token), answer);
+        using var closed = _stopping.Token.UnsafeRegister(static a => ((TaskCompletionSource<ActivityResponse>)a!).TrySetException(new HubMovedException()), answer);
+        return await answer.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>Starts a child for a workflow of another app, unless it is there already, and waits for its end: the event for the parent.</summary>
+    public async Task<HistoryEvent> RunChildAsync(HistoryEvent start, CancellationToken cancellationToken)
+    {
+        var child = start.ExecutionStarted;
+        await WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            HistoryEvent? end = null;
+            var durable = Task.CompletedTask;
+            var ended = Task.CompletedTask;
+            await OnAsync(child.WorkflowInstance.InstanceId, instance =>
+            {
+                var isOurs = instance.ExecutionId == child.WorkflowInstance.ExecutionId || IsChildOf(instance, child.ParentInstance);
+                if (instance.Exists && isOurs && instance.History.Completed is { } completed)
+                {
+                    end = TurnActions.ChildEnd(this, child.ParentInstance, completed);
+                    return Task.FromResult(true);
+                }
+
+                if (!instance.Exists || instance.History.Completed is not null)
+                    durable = instance.StartAsync(start);
+                else if (!isOurs)
+                    end = Taken(child);
+                if (end is null)
+                    ended = instance.WaitAsync(WorkflowClient.IsTerminal);
+                return Task.FromResult(true);
+            }, cancellationToken).ConfigureAwait(false);
+            if (end is not null)
+                return end;
+            await durable.WaitAsync(cancellationToken).ConfigureAwait(false);
+            using var closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+            await ended.WaitAsync(closing.Token).ConfigureAwait(false);
+        }
+    }
+
+    // What follows from a commit. Nothing here is lost by a crash: RecoverAsync finds it again in the history.
+    private void Follow(string id, ExecutionStartedEvent start, TurnEffects effects)
+    {
+        var executionId = start.WorkflowInstance?.ExecutionId ?? "";
+        foreach (var task in effects.Tasks)
+            Dispatch(id, executionId, task);
+        foreach (var timer in effects.Timers)
+            _timers.Add((id, executionId, timer), DueAt(timer));
+        foreach (var child in effects.Children)
+            Background(() => StartChildAsync(id, executionId, child));
+        if (effects.Completed is { } completed && effects.Continuation is null && Settings.RetentionOf(completed.WorkflowStatus) is { } retention)
+            _expiries.Add((id, executionId), Time.GetUtcNow() + retention);
+        // Another app waits for the end of its children itself.
+        if (effects.ForParent is { } end && (!end.Parent.HasAppID || end.Parent.AppID.Length == 0 || end.Parent.AppID == AppId))
+            Background(() => PostAsync(end.Parent.WorkflowInstance.InstanceId, end.Event, _stopping.Token));
+    }
+
+    private void Dispatch(string id, string executionId, HistoryEvent scheduled)
+    {
+        if (IsElsewhere(scheduled, out var app))
+            Background(() => RunElsewhereAsync(id, executionId, app, scheduled));
+        else
+            Enter(new ActivityTask(id, executionId, scheduled));
+    }
+
+    private void Enter(ActivityTask activity)
+    {
+        var key = (activity.InstanceId, activity.Scheduled.EventId);
+        // An activity of an execution that is gone may be with a worker still; its answer will have no effect.
+        if (_activities.TryGetValue(key, out var old) && _activities.TryRemove(KeyValuePair.Create(key, old)))
+            _dispatcher.Leave(old);
+        _activities[key] = activity;
+        _dispatcher.Enter(activity);
+    }
+
+    private HistoryEvent ActivityEnd(HistoryEvent scheduled, ActivityResponse response, string app)
+    {
+        var e = Event(new HistoryEvent { Router = new TaskRouter { SourceAppID = app } });
+        var executionId = scheduled.TaskScheduled.TaskExecutionId;
+        if (response.FailureDetails is { } failure)
+            e.TaskFailed = new TaskFailedEvent { TaskScheduledId = scheduled.EventId, FailureDetails = failure, TaskExecutionId = executionId };
+        else
+            e.TaskCompleted = new TaskCompletedEvent { TaskScheduledId = scheduled.EventId, Result = response.Result, TaskExecutionId = executionId };
+        return e;
+    }
+
+    // Posts what resolves an action to the execution that took it; null when that is over.
+    private async Task<Task?> ResolveAsync(string id, string executionId, HistoryEvent e, CancellationToken cancellationToken)
+    {
+        Task? durable = null;
+        await OnAsync(id, instance =>
+        {
+            if (instance.ExecutionId == executionId)
+                durable = instance.PostAsync(e);
+            return Task.FromResult(true);
+        }, cancellationToken).ConfigureAwait(false);
+        return durable;
+    }
+
+    private async Task RunElsewhereAsync(string id, string executionId, string app, HistoryEvent scheduled)
+    {
+        var task = scheduled.TaskScheduled;
+        var request = new ActivityRequest
+        {
+            Name = task.Name,
+            Version = task.Version,
+            Input = task.Input,
+            TaskId = scheduled.EventId,
+            TaskExecutionId = task.TaskExecutionId,
+            ParentTraceContext = task.ParentTraceContext,
+            WorkflowInstance = new Dapr.DurableTask.Protobuf.WorkflowInstance { InstanceId = id, ExecutionId = executionId },
+        };
+        if (await ElsewhereAsync(id, executionId, app, history => history.OpenTasks.ContainsKey(scheduled.EventId), peer => peer.RunActivityAsync(request, _stopping.Token)).ConfigureAwait(false) is { } response)
+            await ResolveAsync(id, executionId, ActivityEnd(scheduled, response, app), _stopping.Token).ConfigureAwait(false);
+    }
+
+    // Asks another app until it has answered, or nobody is interested any more: then null.
+    private async Task<T?> ElsewhereAsync<T>(string id, string executionId, string app, Func<WorkflowHistory, bool> isOpen, Func<IWorkflowEngine, Task<T>> ask)
+        where T : class
+    {
+        for (var isFirst = true; ; isFirst = false)
+        {
+            if (!isFirst && !await OnAsync(id, i => Task.FromResult(i.ExecutionId == executionId && i.History.Completed is null && isOpen(i.History)), _stopping.Token).ConfigureAwait(false))
+                return null;
+            try
+            {
+                if (await Peers.FindAsync(app, _stopping.Token).ConfigureAwait(false) is { } peer)
+                    return await ask(peer).ConfigureAwait(false);
+                if (isFirst)
+                    LogElsewhereFailed(id, app, "the app is not there");
+            }
+            catch (HubMovedException e)
+            {
+                LogElsewhereFailed(id, app, e.InnerException?.Message ?? e.Message);
+            }
+
+            await Task.Delay(RetryAfterFailure, Time, _stopping.Token).ConfigureAwait(false);
+        }
+    }
+
+    // What one workflow sends to another. A message to nobody is dropped.
+    private async Task SendAsync(string app, string id, HistoryEvent e)
+    {
+        IWorkflowEngine? peer = null;
+        if (app.Length > 0 && app != AppId)
+        {
+            peer = await Peers.FindAsync(app, _stopping.Token).ConfigureAwait(false);
+            if (peer is null)
+            {
+                LogDropped(id, $"the app {app} is not there");
+                return;
+            }
+        }
+
+        var found = true;
+        if (e.ExecutionStarted is { } start)
+        {
+            if (peer is not null)
+                await peer.StartAsync(id, start.Name, start.Input, start.ScheduledStartTimestamp, start.ParentTraceContext, _stopping.Token).ConfigureAwait(false);
+            else
+                found = await StartDetachedAsync(id, e).ConfigureAwait(false);
+        }
+        else
+        {
+            found = await (peer is not null ? peer.PostAsync(id, e, _stopping.Token) : PostAsync(id, e, _stopping.Token)).ConfigureAwait(false);
+        }
+
+        if (!found)
+            LogDropped(id, e.ExecutionStarted is null ? "there is no such instance" : "an active instance has the id");
+    }
+
+    private async Task<bool> StartDetachedAsync(string id, HistoryEvent start)
+    {
+        Task? durable = null;
+        await OnAsync(id, instance =>
+        {
+            if (!instance.Exists || instance.History.Completed is not null)
+                durable = instance.StartAsync(start);
+            return Task.FromResult(true);
+        }, _stopping.Token).ConfigureAwait(false);
+        if (durable is null)
+            return false;
+        await durable.ConfigureAwait(false);
+        return true;
+    }
+
+    private async Task StartChildAsync(string parentId, string parentExecution, HistoryEvent start)
+    {
+        var child = start.ExecutionStarted;
+        if (IsElsewhere(start, out var app))
+        {
+            var id = child.ParentInstance.TaskScheduledId;
+            if (await ElsewhereAsync(parentId, parentExecution, app, history => history.OpenChildren.ContainsKey(id), peer => peer.RunChildAsync(start, _stopping.Token)).ConfigureAwait(false) is { } end)
+                await ResolveAsync(parentId, parentExecution, end, _stopping.Token).ConfigureAwait(false);
+            return;
+        }
+
+        var taken = false;
+        await OnAsync(child.WorkflowInstance.InstanceId, instance =>
+        {
+            if (!instance.Exists || instance.History.Completed is not null)
+                _ = instance.StartAsync(start);
+            else
+                taken = instance.ExecutionId != child.WorkflowInstance.ExecutionId && !IsChildOf(instance, child.ParentInstance);
+            return Task.FromResult(true);
+        }, _stopping.Token).ConfigureAwait(false);
+        if (taken)
+            await PostAsync(parentId, Taken(child), _stopping.Token).ConfigureAwait(false);
+    }
+
+    private HistoryEvent Taken(ExecutionStartedEvent child) => Event(new HistoryEvent
+    {
+        Router = new TaskRouter { SourceAppID = AppId, TargetAppID = child.ParentInstance is { HasAppID: true } parent ? parent.AppID : AppId },
+        ChildWorkflowInstanceFailed = new ChildWorkflowInstanceFailedEvent
+        {
+            TaskScheduledId = child.ParentInstance.TaskScheduledId,
+            FailureDetails = new TaskFailureDetails
+            {
+                ErrorType = "WorkflowInstanceAlreadyExists",
+                ErrorMessage = $"an active workflow with ID '{child.WorkflowInstance.InstanceId}' already exists",
+            },
+        },
+    });
+
+    private static bool IsChildOf(WorkflowInstance instance, ParentInstanceInfo parent) =>
+        (instance.Started ?? instance.StartInInbox?.ExecutionStarted)?.ParentInstance is { } own && own.TaskScheduledId == parent.TaskScheduledId
+        && own.WorkflowInstance.InstanceId == parent.WorkflowInstance.InstanceId && own.WorkflowInstance.ExecutionId == parent.WorkflowInstance.ExecutionId;
+
+    // Children are told before the parent's end is committed: afterwards nobody would remember to.
+    private async Task TerminateChildrenFirstAsync(WorkflowInstance instance, WorkflowTurn turn)
+    {
+        if (turn.Items.Select(i => i.Event.ExecutionTerminated).LastOrDefault(t => t is not null) is not { Recurse: true } terminated)
+            return;
+        foreach (var created in instance.History.OpenChildren.Values.ToArray())
+        {
+            var child = created.ChildWorkflowInstanceCreated.InstanceId;
+            var e = Event(new HistoryEvent { ExecutionTerminated = new ExecutionTerminatedEvent { Input = terminated.Input, Recurse = true } });
+            if (IsElsewhere(created, out var app))
+            {
+                if (await Peers.FindAsync(app, _stopping.Token).ConfigureAwait(false) is { } peer)
+                    await peer.PostAsync(child, e, _stopping.Token).ConfigureAwait(false);
+                continue;
+            }
+
+            await OnAsync(child, async c =>
+            {
+                if (c.Exists)
+                {
+                    _ = c.PostAsync(e);
+                    await c.PersistInboxAsync(_stopping.Token).ConfigureAwait(false);
+                }
+
+                return true;
+            }, _stopping.Token).ConfigureAwait(false);
+        }
+    }
+
+    private Task FireAsync(string id, string executionId, HistoryEvent timer) => OnAsync(id, instance =>
+    {
+        if (instance.ExecutionId != executionId || !instance.History.OpenTimers.ContainsKey(timer.EventId))
+            return Task.FromResult(false);
+        _ = instance.PostAsync(Event(new HistoryEvent { TimerFired = new TimerFiredEvent { FireAt = timer.TimerCreated.FireAt, TimerId = timer.EventId } }));
+        Telemetry.Fired(id, instance.Started, timer);
+        return Task.FromResult(true);
+    }, _stopping.Token);
+
+    private Task WakeAsync(string id, bool recover) => OnAsync(id, instance =>
+    {
+        if (recover)
+            return RecoverAsync(instance);
+        instance.TryBeginTurn();
+        return Task.FromResult(true);
+    }, _stopping.Token);
+
+    private async Task PersistAsync(WorkflowInstance instance)
+    {
+        try
+        {
+            await OnAsync(instance.Id, async i =>
+            {
+                await i.PersistInboxAsync(_stopping.Token).ConfigureAwait(false);
+                return true;
+            }, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogTurnFailed(instance.Id, e);
+            await OnAsync(instance.Id, i =>
+            {
+                i.Invalidate(e);
+                return Task.FromResult(true);
+            }, _stopping.Token).ConfigureAwait(false);
+            _wakeUps.Add((instance.Id, true), Time.GetUtcNow() + RetryAfterFailure);
+        }
+    }
+
+    // At the first worker after a start: everything that had not ended goes on from its history.
+    private async Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            string? after = null;
+            while (true)
+            {
+                var ids = await Storage.PendingAsync(after, RecoveredAtATime, cancellationToken).ConfigureAwait(false);
+                foreach (var id in ids)
+                    await OnAsync(id, RecoverAsync, cancellationToken).ConfigureAwait(false);
+                if (ids.Count < RecoveredAtATime)
+                    return;
+                after = ids[^1];
+            }
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogRecoveryFailed(e);
+        }
+    }
+
+    private Task<bool> RecoverAsync(WorkflowInstance instance)
+    {
+        Resume(instance);
+        return Task.FromResult(true);
+    }
+
+    private Task ExpireAsync(string id, string executionId) => OnAsync(id, async instance =>
+    {
+        if (instance.ExecutionId == executionId && instance.History.Completed is not null)
+            await instance.PurgeAsync(_stopping.Token).ConfigureAwait(false);
+        return true;
+    }, _stopping.Token);
+
+    // A child that was never made is made; the end of one that its parent was not told is told.
+    private async Task RecoverChildAsync(string parentId, ExecutionStartedEvent parent, HistoryEvent created)
+    {
+        var child = created.ChildWorkflowInstanceCreated;
+        var start = TurnActions.ChildStart(this, parentId, parent, created.EventId, child.InstanceId, child.Name, child.Version, child.Input, created.Router ?? OwnRouter());
+        if (IsElsewhere(created, out _))
+        {
+            await StartChildAsync(parentId, parent.WorkflowInstance?.ExecutionId ?? "", start).ConfigureAwait(false);
+            return;
+        }
+
+        HistoryEvent? end = null;
+        await OnAsync(child.InstanceId, instance =>
+        {
+            if (instance.History.Completed is { } completed && IsChildOf(instance, start.ExecutionStarted.ParentInstance))
+                end = TurnActions.ChildEnd(this, start.ExecutionStarted.ParentInstance, completed);
+            return Task.FromResult(true);
+        }, _stopping.Token).ConfigureAwait(false);
+        if (end is not null)
+            await PostAsync(parentId, end, _stopping.Token).ConfigureAwait(false);
+        else
+            await StartChildAsync(parentId, "", start).ConfigureAwait(false);
+    }
+
+    private static DateTimeOffset DueAt(HistoryEvent timer)
+    {
+        var fireAt = timer.TimerCreated.FireAt;
+        // Beyond what a DateTimeOffset holds is never; to the next tick, so that it is never early.
+        return fireAt.Seconds >= DateTimeOffset.MaxValue.ToUnixTimeSeconds() ? DateTimeOffset.MaxValue
+            : fireAt.Seconds <= 0 ? DateTimeOffset.UnixEpoch
+            : DateTimeOffset.FromUnixTimeSeconds(fireAt.Seconds).AddTicks((fireAt.Nanos + 99) / 100);
+    }
+
+    private sealed class NoPeers : IWorkflowPeers
+    {
+        public static NoPeers Instance { get; } = new();
+
+        public ValueTask<IWorkflowEngine?> FindAsync(string appId, CancellationToken cancellationToken) => new((IWorkflowEngine?)null);
+    }
+}
