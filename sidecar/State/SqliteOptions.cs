@@ -14,7 +14,7 @@ internal sealed record SqliteOptions(string Path, string Table, string MetadataT
         var connection = spec.Value("connectionString")?.Trim() is { Length: > 0 } given ? given : spec.Value("url")?.Trim() is { Length: > 0 } alias ? alias
             : throw new ComponentException("missing connection string");
         return new SqliteOptions(FileOf(connection), Name(spec, "tableName", "state"), Name(spec, "metadataTableName", "metadata"),
-            Interval(spec), new DurableStoreOptions { WriteAheadLog = !spec.Flag("disableWAL"), BusyTimeout = BusyTimeout(spec) });
+            Interval(spec), new DurableStoreOptions { CreatesFolder = false, WriteAheadLog = !spec.Flag("disableWAL"), BusyTimeout = BusyTimeout(spec) });
     }
 
     // A path, a URI of SQLite (file:data.db?cache=shared), or :memory:.

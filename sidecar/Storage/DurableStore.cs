@@ -12,6 +12,9 @@ internal sealed record DurableStoreOptions
     /// <summary>False uses a rollback journal, for file systems without shared memory.</summary>
     public bool WriteAheadLog { get; init; } = true;
 
+    /// <summary>Make the folder where it is missing. False: that is an error, as for a file that users name.</summary>
+    public bool CreatesFolder { get; init; } = true;
+
     /// <summary>How long to wait for a lock that another process holds.</summary>
     public TimeSpan BusyTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }
@@ -64,7 +67,7 @@ internal sealed class DurableStore : IAsyncDisposable
         StoreConnection? writer = null;
         try
         {
-            if (!memory)
+            if (!memory && options.CreatesFolder)
                 Directory.CreateDirectory(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
             if (options.Exclusive)
                 ownership = Own(path);

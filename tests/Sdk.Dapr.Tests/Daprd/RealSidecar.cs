@@ -1,7 +1,9 @@
+using System.Text;
 using System.Threading.Channels;
 using Dapr;
 using Dapr.AspNetCore;
 using Dapr.Client;
+using Dapr.Jobs.Extensions;
 using DaprPlatform.Sdk.Tests.AspNetCore;
 using Microsoft.AspNetCore.Builder;
 
@@ -13,6 +15,7 @@ public sealed record Order(string Id, long Cents);
 public sealed class RealSidecar : IAsyncLifetime
 {
     TestApp _app = null!;
+    int _refused;
 
     internal SidecarProcess Process { get; private set; } = null!;
 
@@ -20,6 +23,9 @@ public sealed class RealSidecar : IAsyncLifetime
 
     /// <summary>What the app's endpoints got, each with a name for the endpoint.</summary>
     public Channel<(string Endpoint, Order Order)> Delivered { get; } = Channel.CreateUnbounded<(string, Order)>();
+
+    /// <summary>Jobs the app got.</summary>
+    public Channel<(string Name, string Payload)> Jobs { get; } = Channel.CreateUnbounded<(string, string)>();
 
     public async ValueTask InitializeAsync()
     {
@@ -37,6 +43,7 @@ public sealed class RealSidecar : IAsyncLifetime
                     Deliver("bulk", entry.Event.Data);
                 return new BulkSubscribeAppResponse([.. message.Entries.Select(e => new BulkSubscribeAppResponseEntry(e.EntryId, BulkSubscribeAppResponseStatus.SUCCESS))]);
             }).WithTopic("pubsub", "bulk");
+            app.MapDaprScheduledJobHandler((string name, ReadOnlyMemory<byte> payload) => Job(name, Encoding.UTF8.GetString(payload.Span)));
             app.MapPost("/double", (Order order) => order with { Cents = order.Cents * 2 });
         });
         Process = await SidecarProcess.StartAsync(
@@ -56,6 +63,14 @@ public sealed class RealSidecar : IAsyncLifetime
     }
 
     void Deliver(string endpoint, Order order) => Delivered.Writer.TryWrite((endpoint, order));
+
+    // A job of this name is taken the second time only.
+    void Job(string name, string payload)
+    {
+        Jobs.Writer.TryWrite((name, payload));
+        if (name == "flaky" && _refused++ == 0)
+            throw new InvalidOperationException("not yet");
+    }
 
     static string Component(string name, string type, string? key = null, string? value = null) => $"""
         apiVersion: dapr.io/v1alpha1

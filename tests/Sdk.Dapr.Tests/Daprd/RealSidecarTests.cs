@@ -5,6 +5,9 @@ using Dapr.Client;
 using Dapr.Common.Exceptions;
 using Dapr.DistributedLock;
 using Dapr.Extensions.Configuration;
+using Dapr.Jobs;
+using Dapr.Jobs.Extensions;
+using Dapr.Jobs.Models;
 using Dapr.Messaging.PublishSubscribe;
 using Grpc.Core;
 using Microsoft.Extensions.Configuration;
@@ -96,6 +99,45 @@ public sealed class RealSidecarTests(RealSidecar sidecar) : IClassFixture<RealSi
         // The sidecar has let go of the topic: it can be taken again.
         await using var again = await pubsub.SubscribeAsync(
             "pubsub", "streamed", new DaprSubscriptionOptions(new MessageHandlingPolicy(TimeSpan.FromSeconds(10), TopicResponseAction.Retry)), (_, _) => Task.FromResult(TopicResponseAction.Success), Token);
+    }
+
+    [Fact]
+    public async Task Jobs_reach_the_app_as_often_as_they_say_and_again_when_it_fails()
+    {
+        using var jobs = new DaprJobsClientBuilder().UseGrpcEndpoint(sidecar.Process.GrpcEndpoint).Build();
+        await jobs.ScheduleJobAsync("often", DaprJobSchedule.FromDuration(TimeSpan.FromMilliseconds(200)), "x"u8.ToArray(), repeats: 2, cancellationToken: Token);
+        Assert.Equal(("often", "x"), await Job());
+        Assert.Equal(("often", "x"), await Job());
+
+        await jobs.ScheduleJobWithPayloadAsync("once", DaprJobSchedule.FromDateTime(DateTimeOffset.UtcNow), new Order("j1", 9), cancellationToken: Token);
+        Assert.Equal(("once", """{"id":"j1","cents":9}"""), await Job());
+
+        await jobs.ScheduleJobAsync(
+            "flaky", DaprJobSchedule.FromDateTime(DateTimeOffset.UtcNow), failurePolicyOptions: new JobFailurePolicyConstantOptions(TimeSpan.FromMilliseconds(100)) { MaxRetries = 3 }, cancellationToken: Token);
+        Assert.Equal(("flaky", ""), await Job());
+        Assert.Equal(("flaky", ""), await Job());
+
+        async Task<(string Name, string Payload)> Job() => await sidecar.Jobs.Reader.ReadAsync(Token);
+    }
+
+    [Fact]
+    public async Task A_job_is_read_kept_replaced_and_deleted()
+    {
+        using var jobs = new DaprJobsClientBuilder().UseGrpcEndpoint(sidecar.Process.GrpcEndpoint).Build();
+        var start = new DateTimeOffset(2090, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        await jobs.ScheduleJobAsync("kept", DaprJobSchedule.Daily, "payload"u8.ToArray(), start, repeats: 5, ttl: start.AddDays(30), cancellationToken: Token);
+        await Assert.ThrowsAsync<DaprException>(() => jobs.ScheduleJobAsync("kept", DaprJobSchedule.Hourly, cancellationToken: Token));
+
+        var kept = await jobs.GetJobAsync("kept", Token);
+        Assert.Equal(("@daily", 5, start, start.AddDays(30)), (kept.Schedule.ExpressionValue, kept.RepeatCount, kept.DueTime, kept.Ttl));
+        Assert.Equal("payload"u8.ToArray(), kept.Payload);
+        Assert.Equal(new JobFailurePolicyConstantOptions(TimeSpan.FromSeconds(1)) { MaxRetries = 3 }, kept.FailurePolicy);
+
+        await jobs.ScheduleJobAsync("kept", DaprJobSchedule.Hourly, overwrite: true, cancellationToken: Token);
+        Assert.Equal("@hourly", (await jobs.GetJobAsync("kept", Token)).Schedule.ExpressionValue);
+        await jobs.DeleteJobAsync("kept", Token);
+        await Assert.ThrowsAsync<DaprException>(() => jobs.GetJobAsync("kept", Token));
+        await Assert.ThrowsAsync<DaprException>(() => jobs.ScheduleJobAsync("bad", DaprJobSchedule.FromExpression("now and then"), cancellationToken: Token));
     }
 
     [Fact]

@@ -42,7 +42,7 @@ internal sealed class SidecarProcess : IAsyncDisposable
         await standIn.StandardOutput.ReadLineAsync(cancellationToken);
         var process = Start(
             folder, "--app-id", appId, "--app-port", Text(appPort), "--dapr-http-port", Text(ports[0]), "--dapr-grpc-port", Text(ports[1]), "--dapr-internal-grpc-port", Text(ports[2]),
-            "--enable-metrics=false", "--resources-path", folder);
+            "--enable-metrics=false", "--scheduler-host-address", "localhost:50006", "--resources-path", folder);
         var sidecar = new SidecarProcess(process, standIn, folder, $"http://127.0.0.1:{ports[0]}", $"http://127.0.0.1:{ports[1]}");
         try
         {
