@@ -73,7 +73,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
             _health = _runtime.Block<HealthApi>();
             _server = new ApiServer(Options, Handlers(), _runtime.Loggers);
             await ListenAsync(_server, cancellationToken).ConfigureAwait(false);
-            _registration = _runtime.Engine.Apps.Register(_runtime, new UriBuilder("http", InternalHost(), Options.InternalGrpcPort).Uri);
+            _registration = _runtime.Engine.Apps.Register(_runtime, _runtime.InternalAddress);
         }
         catch (Exception e) when (e is ResourceException or ComponentException or IOException or Storage.StoreException)
         {
@@ -151,9 +151,6 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         await StopAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }
-
-    // Where other processes of the machine reach the internal port.
-    private string InternalHost() => Options.InternalGrpcListenAddress is { Length: > 0 } given and not ("0.0.0.0" or "[::]" or "::" or "localhost") ? given : "127.0.0.1";
 
     private async Task InitialiseAsync(Stopwatch clock)
     {

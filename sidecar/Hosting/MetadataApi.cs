@@ -191,7 +191,8 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
             {
                 json.WriteStartObject();
                 json.WriteString("type", actor.Type);
-                json.WriteNumber("count", actor.Count);
+                if (actor.Count > 0)
+                    json.WriteNumber("count", actor.Count);
                 json.WriteEndObject();
             }
 

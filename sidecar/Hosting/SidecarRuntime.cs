@@ -44,6 +44,9 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 
     public TimeProvider Time => Engine.Time;
 
+    /// <summary>Where other processes of the machine reach the internal port.</summary>
+    public Uri InternalAddress => new UriBuilder("http", Options.InternalGrpcListenAddress is { Length: > 0 } given and not ("0.0.0.0" or "[::]" or "::" or "localhost") ? given : "127.0.0.1", Options.InternalGrpcPort).Uri;
+
     /// <summary>How this sidecar introduces itself to others.</summary>
     public Caller Self { get; }
 

@@ -99,9 +99,9 @@ internal sealed class GrpcApi
         return _runtime.GrpcFallback(http);
     }
 
-    // Streams that last as long as their client wants; a shutdown must not wait for them.
+    // Streams that last as long as their client wants; a shutdown must not wait for them. Those of actors end by themselves, after the last deactivation.
     private static bool IsEndless(string path) => path is "/TaskHubSidecarService/GetWorkItems"
-        || path.StartsWith(DaprService + "SubscribeConfiguration", StringComparison.Ordinal) || path.StartsWith(DaprService + "SubscribeActorEvents", StringComparison.Ordinal);
+        || path.StartsWith(DaprService + "SubscribeConfiguration", StringComparison.Ordinal);
 
     private GrpcServiceOptions Options()
     {

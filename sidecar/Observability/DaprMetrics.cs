@@ -36,6 +36,7 @@ internal sealed class DaprMetrics
         Http = new HttpMetrics(this);
         Grpc = new GrpcMetrics(Registry);
         Invocation = new InvocationMetrics(Registry);
+        Actors = new ActorMetrics(Registry);
         PubSub = new PubSubMetrics(Registry, _namespace);
         Resiliency = new ResiliencyMetrics(Registry, _namespace);
         Workflow = new WorkflowMetrics(Registry, _namespace);
@@ -54,6 +55,8 @@ internal sealed class DaprMetrics
     public GrpcMetrics Grpc { get; }
 
     public InvocationMetrics Invocation { get; }
+
+    public ActorMetrics Actors { get; }
 
     public PubSubMetrics PubSub { get; }
 

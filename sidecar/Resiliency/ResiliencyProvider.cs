@@ -96,21 +96,35 @@ internal sealed partial class ResiliencyProvider
         return Policy($"app_{appId}", key, target, ["App", ""], "outbound", $"app_{appId}", target?.CacheSize ?? DefaultCacheSize);
     }
 
+    /// <summary>Retries and breaker of calls to an actor. Its timeout counts from the moment the call has the turn: <see cref="ForActorTurn"/>.</summary>
     public ResiliencyPolicy ForActor(string actorType, string actorId)
     {
         var found = _actors.TryGetValue(actorType, out var target);
         if (!found && !_hasDefaults)
             return ResiliencyPolicy.Direct;
-        return Policy($"actor_{actorType}", target?.Scope == "type" ? "" : actorId, target, ["Actor", ""], "outbound", $"actor_{actorType}", target?.CacheSize ?? DefaultCacheSize);
+        return Policy($"actor_{actorType}", target?.Scope == "type" ? "" : actorId, target, ["Actor", ""], "outbound", $"actor_{actorType}", target?.CacheSize ?? DefaultCacheSize, withTimeout: false);
     }
 
-    private ResiliencyPolicy Policy(string scope, string key, Target? target, string[] levels, string direction, string metricTarget, int cacheSize)
+    /// <summary>The timeout of calls to actors of a type.</summary>
+    public ResiliencyPolicy ForActorTurn(string actorType)
+    {
+        var found = _actors.TryGetValue(actorType, out var target);
+        if (!found && !_hasDefaults)
+            return ResiliencyPolicy.Direct;
+        return Policy($"actor_turn_{actorType}", "", target, ["Actor", ""], "outbound", $"actor_{actorType}", DefaultCacheSize, withOthers: false);
+    }
+
+    private ResiliencyPolicy Policy(string scope, string key, Target? target, string[] levels, string direction, string metricTarget, int cacheSize, bool withTimeout = true, bool withOthers = true)
     {
         if (_made.TryGetValue((scope, key), out var made))
             return made;
         var (timeoutName, retryName, breakerName) = target is not null
             ? (target.Timeout, target.Retry, target.Breaker)
             : (Default("TimeoutPolicy", _timeouts.ContainsKey), Default("RetryPolicy", _retries.ContainsKey), Default("CircuitBreakerPolicy", _breakers.ContainsKey));
+        if (!withTimeout)
+            timeoutName = null;
+        if (!withOthers)
+            (retryName, breakerName) = (null, null);
         var use = _metrics is null ? null : new PolicyUse(_metrics, target?.Resource ?? "default", direction, metricTarget);
         var breakers = new List<CircuitBreaker>();
         if (_breakers.TryGetValue(breakerName ?? "", out var breaker))

@@ -1,3 +1,4 @@
+using DaprPlatform.Sidecar.Actors.Placement;
 using DaprPlatform.Sidecar.Scheduling;
 using DaprPlatform.Sidecar.StandIns.Log;
 using DaprPlatform.Sidecar.Storage;
@@ -32,5 +33,11 @@ internal static class StandInKinds
         (servers, options) => GrpcMethodTable.Create(new SchedulerService(servers), options),
         (invoker, address) => new RemoteScheduler(invoker, address));
 
-    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams, KeyValue, Scheduler];
+    /// <summary>Dapr's placement service: who hosts which actors.</summary>
+    public static readonly StandInKind<IPlacement> Placement = new("placement",
+        place => ValueTask.FromResult<IPlacement>(new PlacementServer(place.Engine.Time)),
+        (servers, options) => GrpcMethodTable.Create(new PlacementService(servers), options),
+        (invoker, address) => new RemotePlacement(invoker, address));
+
+    public static IReadOnlyList<StandInKind> All { get; } = [MessageLog, Streams, KeyValue, Scheduler, Placement];
 }

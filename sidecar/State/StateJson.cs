@@ -7,7 +7,7 @@ namespace DaprPlatform.Sidecar.State;
 /// <summary>Bodies of the state API, read as Go reads them: names of members in any case, unknown members skipped, values written again canonically.</summary>
 internal static class StateJson
 {
-    private delegate T Reading<T>(ref Utf8JsonReader reader);
+    public delegate T Reading<T>(ref Utf8JsonReader reader);
 
     public static JsonWriterOptions WriterOptions { get; } = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -83,8 +83,8 @@ internal static class StateJson
         }
     }
 
-    // Malformed JSON is told in Go's words where it costs nothing.
-    private static T Read<T>(byte[] body, Reading<T> read)
+    /// <summary>Reads a body; malformed JSON is told in Go's words where it costs nothing. Throws <see cref="JsonException"/>.</summary>
+    public static T Read<T>(byte[] body, Reading<T> read)
     {
         if (body.AsSpan().IndexOfAnyExcept(" \t\r\n"u8) < 0)
             throw new JsonException("EOF");
@@ -193,8 +193,8 @@ internal static class StateJson
         return map;
     }
 
-    // The name of the next member, with the reader on its value; null at the end of the object.
-    private static string? Member(ref Utf8JsonReader reader)
+    /// <summary>The name of the next member, with the reader on its value; null at the end of the object.</summary>
+    public static string? Member(ref Utf8JsonReader reader)
     {
         if (!reader.Read() || reader.TokenType == JsonTokenType.EndObject)
             return null;
@@ -225,13 +225,13 @@ internal static class StateJson
         _ => throw new JsonException($"json: cannot unmarshal {Kind(reader.TokenType)} into Go struct field {field} of type string"),
     };
 
-    private static void Expect(ref Utf8JsonReader reader, JsonTokenType type, string target)
+    public static void Expect(ref Utf8JsonReader reader, JsonTokenType type, string target)
     {
         if (reader.TokenType != type)
             throw new JsonException($"json: cannot unmarshal {Kind(reader.TokenType)} into Go value of type {target}");
     }
 
-    private static string Kind(JsonTokenType type) => type switch
+    public static string Kind(JsonTokenType type) => type switch
     {
         JsonTokenType.StartObject => "object",
         JsonTokenType.StartArray => "array",
