@@ -43,7 +43,7 @@ internal sealed class ActorPeers(Engine engine)
         {
             if (message.Reminder is { } reminder)
             {
-                await actors.RemindAsync(message.Type, message.Id, new ActorTick(reminder.Name, "", "", "", reminder.HasData ? reminder.Data.Memory : null), http.RequestAborted).ConfigureAwait(false);
+                await actors.RemindAsync(message.Type, message.Id, new ActorTick(reminder.Name, "", "", "", reminder.HasData ? reminder.Data.Memory : default(ReadOnlyMemory<byte>?)), http.RequestAborted).ConfigureAwait(false);
             }
             else
             {

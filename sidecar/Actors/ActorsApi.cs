@@ -59,6 +59,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
         _timers = new ActorTimers(runtime.Time, _local.TimerAsync, runtime.Metrics.Actors, _logger);
         _http = new HttpActorApp(runtime.App);
         State = new ActorState(runtime);
+        Reminders = new ActorReminders(runtime, _router);
         if (!IsEnabled)
             return;
         _peers.Add(runtime, _directory.Self, _local);
@@ -66,6 +67,8 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
     }
 
     public ActorState State { get; }
+
+    public ActorReminders Reminders { get; }
 
     /// <summary>The sidecar has a placement address.</summary>
     public bool IsEnabled => _runtime.Options.PlacementHostAddress.Length > 0;
@@ -152,6 +155,23 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
             throw ActorErrors.InstanceMissing();
     }
 
+    /// <summary>Refuses what no reminder API takes: as <see cref="Check"/>, and a type that is not hosted here.</summary>
+    /// <param name="name">Of the reminder; null: of none in particular.</param>
+    public void CheckReminder(string type, string? id, string? name)
+    {
+        Check(type, id);
+        if (name is not null)
+        {
+            if (name.Length == 0)
+                throw ActorErrors.BadRequest("reminder name cannot be empty");
+            if (ActorName.Refusal(name) is { } bad)
+                throw ActorErrors.BadRequest(bad);
+        }
+
+        if (!_hosted.IsHosted(type))
+            throw ActorErrors.ReminderNotHosted();
+    }
+
     /// <summary>Starts a timer.</summary>
     /// <exception cref="ApiException">The type is not hosted here, or a time has none of the forms it may have.</exception>
     public void StartTimer(string type, string id, ActorTick tick, string ttl)
@@ -215,6 +235,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
         if (IsEnabled)
             await StopAsync().ConfigureAwait(false);
         await _stopping.DisposeAsync().ConfigureAwait(false);
+        await Reminders.DisposeAsync().ConfigureAwait(false);
         _peers.Remove(_directory.Self);
         await _directory.DisposeAsync().ConfigureAwait(false);
         _timers.Dispose();
@@ -259,6 +280,8 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
                 union[type] = settings;
             if (hosted.Count > 0)
                 _hosted.SetTypes(union, app);
+            // No reminder of a type that goes is begun any more; those under way are drained with the actors.
+            var reminders = Reminders.ConsumeAsync([.. before.Keys.Where(hosted.ContainsKey)]);
             try
             {
                 await _directory.ReportAsync([.. hosted.Keys.Order(StringComparer.Ordinal)], cancelled).ConfigureAwait(false);
@@ -276,7 +299,9 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
 
             if (stopping || hosted.Count < before.Count)
                 await _hosted.KeepAsync((type, _) => hosted.ContainsKey(type), rebalanced: false).ConfigureAwait(false);
+            await reminders.ConfigureAwait(false);
             _hosted.SetTypes(hosted, app);
+            await Reminders.ConsumeAsync([.. hosted.Keys]).ConfigureAwait(false);
         }
         finally
         {

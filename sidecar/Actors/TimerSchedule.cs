@@ -24,18 +24,13 @@ internal sealed record TimerSchedule(DateTimeOffset Due, IsoDuration? Period, in
             : throw new FormatException($"timer {name} has already expired: dueTime: {due.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture)} +0000 UTC TTL: {ttl}");
     }
 
-    /// <summary>An RFC 3339 time.</summary>
-    public static bool TryParseTime(string text, out DateTimeOffset time) =>
-        DateTimeOffset.TryParseExact(text, ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time)
-            && (text[^1] is 'Z' or 'z' || text.Length > 6 && text[^6] is '+' or '-');
-
     private static DateTimeOffset TimeOf(string text, DateTimeOffset from, string what)
     {
         if (Durations.TryParseGo(text, out var duration))
             return from + duration;
         if (IsoDuration.TryParse(text, out var iso))
             return iso.Repetitions is null ? iso.AddTo(from) : throw new FormatException($"error parsing timer {what}: repetitions are not allowed");
-        return TryParseTime(text, out var time) ? time : throw new FormatException($"error parsing timer {what}: unsupported time/duration format: {text}");
+        return Rfc3339.TryParse(text, out var time) ? time : throw new FormatException($"error parsing timer {what}: unsupported time/duration format: {text}");
     }
 
     private static (IsoDuration? Period, int Ticks) PeriodOf(string text)

@@ -145,7 +145,9 @@ internal sealed partial class AppLifecycle(SidecarRuntime runtime)
 
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "/dapr/config");
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/dapr/config") { Content = new ByteArrayContent([]) };
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
+            request.Headers.TryAddWithoutValidation("dapr-app-id", runtime.Options.AppId);
             using var response = await runtime.App.SendAsync(request, cancellationToken).ConfigureAwait(false);
             if ((int)response.StatusCode != 200)
                 return null;

@@ -18,6 +18,7 @@ internal static class BuildingBlocks
         new Locking.LockApi(runtime),
         new Cryptography.CryptoApi(runtime),
         new Conversation.ConversationApi(runtime),
+        new Actors.ActorsApi(runtime),
         new Workflow.WorkflowApi(runtime),
         new Jobs.JobsApi(runtime),
     ];
