@@ -146,7 +146,7 @@ internal sealed class HttpMetrics(DaprMetrics metrics)
     {
         if (!metrics.Registry.Enabled)
             return;
-        var (verb, route, code) = (Verb(method), metrics.HighCardinality ? path : metrics.PathMatching.Match(path), Code(status));
+        var (verb, route, code) = (Verb(method), ClientPath(path), Code(status));
         _completed.Increment(verb, route, code);
         _roundtrip.Record(milliseconds, verb, route, code);
         _sent.Record(Math.Max(0, sentBytes), verb, route, "");
@@ -174,14 +174,20 @@ internal sealed class HttpMetrics(DaprMetrics metrics)
             return store < 0 ? path : path[..store];
         }
 
-        if (path.StartsWith("/v1.0/actors/", StringComparison.Ordinal))
-        {
-            // The id of an actor likewise: /v1.0/actors/TYPE/method/METHOD.
-            var parts = path.Split('/');
-            return parts.Length > 5 ? $"/v1.0/actors/{parts[3]}/{string.Join('/', parts[5..])}" : path;
-        }
+        return path.StartsWith("/v1.0/actors/", StringComparison.Ordinal) ? WithoutId(path, "/v1.0/actors/".Length) : path;
+    }
 
-        return path;
+    private string ClientPath(string path) =>
+        !metrics.HighCardinality ? metrics.PathMatching.Match(path) : path.StartsWith("/actors/", StringComparison.Ordinal) ? WithoutId(path, "/actors/".Length) : path;
+
+    // The id of an actor would make a series each: /actors/TYPE/ID/method/METHOD is /actors/TYPE/method/METHOD, /actors/TYPE/ID is /actors/TYPE.
+    private static string WithoutId(string path, int typeAt)
+    {
+        var id = path.IndexOf('/', typeAt);
+        if (id < 0)
+            return path;
+        var rest = path.IndexOf('/', id + 1);
+        return rest < 0 ? path[..id] : string.Concat(path.AsSpan(0, id), path.AsSpan(rest));
     }
 
     private static string Code(int status) => status switch

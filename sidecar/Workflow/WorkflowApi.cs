@@ -12,7 +12,7 @@ using Grpc.Core;
 namespace DaprPlatform.Sidecar.Workflow;
 
 /// <summary>The workflow building block: the management API (https://docs.dapr.io/reference/api/workflow_api/) on the engine of this app.</summary>
-internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, IWorkflowPeers, IAsyncDisposable
+internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IActorTypeSource, IWorkflowPeers, IAsyncDisposable
 {
     private const int LongestId = 64;
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -122,21 +122,13 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, IWorkflowPe
 
     public void Describe(GetMetadataResponse metadata)
     {
-        if (_runtime.Options.PlacementHostAddress.Length == 0)
-            return;
-        metadata.ActorRuntime.RuntimeStatus = ActorRuntime.Types.ActorRuntimeStatus.Running;
-        metadata.ActorRuntime.HostReady = true;
-        metadata.ActorRuntime.Placement = "placement: connected";
-        if (ConnectedWorkers == 0)
-            return;
-        metadata.Workflows = new MetadataWorkflows { ConnectedWorkers = ConnectedWorkers };
-        foreach (var kind in (ReadOnlySpan<string>)["activity", "retentioner", "workflow"])
-        {
-            var count = new ActiveActorsCount { Type = $"dapr.internal.{_key.Namespace}.{_key.AppId}.{kind}" };
-            metadata.ActiveActorsCount.Add(count);
-            metadata.ActorRuntime.ActiveActors.Add(count);
-        }
+        if (_runtime.Options.PlacementHostAddress.Length > 0 && ConnectedWorkers > 0)
+            metadata.Workflows = new MetadataWorkflows { ConnectedWorkers = ConnectedWorkers };
     }
+
+    /// <summary>The types that daprd runs workflows on.</summary>
+    public IEnumerable<(string Type, int Count)> ActorTypes => ConnectedWorkers == 0 ? []
+        : new[] { "activity", "retentioner", "workflow" }.Select(kind => ($"dapr.internal.{_key.Namespace}.{_key.AppId}.{kind}", 0));
 
     /// <inheritdoc/>
     async ValueTask<IWorkflowEngine?> IWorkflowPeers.FindAsync(string appId, CancellationToken cancellationToken) =>
