@@ -48,6 +48,17 @@ internal sealed class BenchStack : IAsyncDisposable
         return Status = await client.StatusAsync(cancel) ?? throw new CommandException("The stack is gone.");
     }
 
+    /// <summary>Processor time since its start of each part of the stack: "runtime" is the platform with every sidecar.</summary>
+    public IReadOnlyDictionary<string, TimeSpan> ProcessorTimes()
+    {
+        var pids = Status.Apps.Select(a => (a.App, a.Pid)).Append(("postgres", Status.Postgres?.Pid)).Where(p => p.Item2 is not null).ToDictionary(p => p.Item1, p => p.Item2!.Value);
+        var times = pids.ToDictionary(p => p.Key, p => ProcessTable.ProcessorTime(p.Value));
+        var children = times.Values.Aggregate(TimeSpan.Zero, (sum, t) => sum + t);
+        if (Status.Pid is { } platform)
+            times["runtime"] = ProcessTable.ProcessorTime(platform) - children;
+        return times;
+    }
+
     public async ValueTask DisposeAsync() => await RunAsync(["reset", "--yes"], CancellationToken.None);
 
     private async Task UpAsync(int portOffset, CancellationToken cancel)

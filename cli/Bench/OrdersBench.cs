@@ -5,15 +5,16 @@ using DaprPlatform.Cli.Retail;
 
 namespace DaprPlatform.Cli.Bench;
 
-/// <summary>Figures of one number of clients.</summary>
-internal sealed record OrdersFigure(int Clients, int Orders, double ElapsedSeconds, double OrdersPerSecond, double P50Ms, double P95Ms, double P99Ms, double MaxMs);
+/// <summary>Figures of one number of clients. Processor time is that of the whole stack without the clients: it tells what an order costs also on a machine that has other work.</summary>
+internal sealed record OrdersFigure(int Clients, int Orders, double ElapsedSeconds, double OrdersPerSecond, double P50Ms, double P95Ms, double P99Ms, double MaxMs,
+    double ProcessorMsPerOrder, IReadOnlyDictionary<string, double> ProcessorMsPerOrderByProcess);
 
 /// <summary>What <c>bench orders</c> prints. The figures without a number of clients are those of 8.</summary>
 internal sealed record OrdersReport(double OrdersPerSecond, double P50Ms, double P95Ms, double P99Ms, double StartSeconds, double ResidentMegabytes,
     double RuntimeResidentMegabytes, int Processors, IReadOnlyList<OrdersFigure> Clients, IReadOnlyDictionary<string, int> Failures);
 
 /// <summary>Orders through the gateway to their confirmation, each client one after the other.</summary>
-internal sealed class OrdersBench(GatewayClient gateway, Customer oper, TimeProvider time)
+internal sealed class OrdersBench(GatewayClient gateway, Customer oper, BenchStack stack, TimeProvider time)
 {
     private const int Products = 50;
     private const int LinesPerOrder = 3;
@@ -48,6 +49,7 @@ internal sealed class OrdersBench(GatewayClient gateway, Customer oper, TimeProv
 
         var flow = new OrderFlow(null, TimeSpan.FromMinutes(1), time);
         var latencies = new ConcurrentBag<double>();
+        var before = stack.ProcessorTimes();
         var watch = Stopwatch.StartNew();
         await Task.WhenAll(customers.Select(async (customer, number) =>
         {
@@ -72,11 +74,13 @@ internal sealed class OrdersBench(GatewayClient gateway, Customer oper, TimeProv
             }
         }));
         var elapsed = watch.Elapsed.TotalSeconds;
+        var after = stack.ProcessorTimes();
         foreach (var customer in customers)
             customer.Dispose();
         var percentiles = Percentiles.Of(latencies);
+        var costs = after.ToDictionary(a => a.Key, a => Math.Round((a.Value - before[a.Key]).TotalMilliseconds / Math.Max(1, percentiles.Count), 2));
         return new OrdersFigure(clients, percentiles.Count, Math.Round(elapsed, 2), Math.Round(percentiles.Count / elapsed, 1), percentiles.P50Ms, percentiles.P95Ms,
-            percentiles.P99Ms, percentiles.MaxMs);
+            percentiles.P99Ms, percentiles.MaxMs, Math.Round(costs.Values.Sum(), 2), costs);
     }
 
     private static string Sku(int i) => $"BENCH-{i:D3}";

@@ -40,7 +40,9 @@ internal static class AppBuild
         var entries = projects.Select(p => $"  <Project Path=\"{SecurityElement.Escape(Path.GetRelativePath(repository.Artifacts, p.Project))}\" />\n");
         await File.WriteAllTextAsync(solution, $"<Solution>\n{string.Concat(entries)}</Solution>\n", cancel);
         var built = await ToolRun.RunAsync(Repository.DotnetHost,
-            ["build", solution, "-c", configuration, "-v", "q", "-nologo", "-nodeReuse:false", "-clp:NoSummary"], repository.Root, cancel, limit: TimeSpan.FromMinutes(20));
+            ["build", solution, "-c", configuration, "-v", "q", "-nologo", "-nodeReuse:false", "-clp:NoSummary",
+                // What the apps refer to is not in this solution and would be built for Debug.
+                "-p:ShouldUnsetParentConfigurationAndPlatform=false"], repository.Root, cancel, limit: TimeSpan.FromMinutes(20));
         if (!built.Succeeded)
             throw new CommandException($"The build of the apps failed (exit code {built.ExitCode}):\n{built.Output.TrimEnd()}");
         sources.Save();

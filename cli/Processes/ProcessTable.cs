@@ -79,6 +79,22 @@ internal static class ProcessTable
         return ResidentPages(pid) * Environment.SystemPageSize;
     }
 
+    /// <summary>Processor time of <paramref name="root"/> and of everything it started that still runs; zero where the system does not tell.</summary>
+    public static TimeSpan ProcessorTime(int root)
+    {
+        const int userField = 11;
+        const int systemField = 12;
+        const int ticksPerSecond = 100; // USER_HZ, the same on every Linux that .NET runs on
+        var ticks = 0L;
+        foreach (var pid in OperatingSystem.IsLinux() ? Tree(root) : [])
+        {
+            if (Stat(pid) is { } fields)
+                ticks += long.Parse(fields[userField], CultureInfo.InvariantCulture) + long.Parse(fields[systemField], CultureInfo.InvariantCulture);
+        }
+
+        return TimeSpan.FromSeconds((double)ticks / ticksPerSecond);
+    }
+
     private static long ResidentPages(int pid)
     {
         const int residentField = 1;
