@@ -231,14 +231,9 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
             throw new InvalidOperationException($"{lines.Count} products were reserved and {moved} are there.");
     }
 
-    private async Task<Reservation?> LockAsync(OrderId order, CancellationToken cancellationToken)
-    {
-        var reservation = await db.Reservations.FromSql($"SELECT * FROM reservations WHERE order_id = {order.Value} FOR UPDATE")
-            .SingleOrDefaultAsync(cancellationToken);
-        if (reservation is not null)
-            await LoadLinesAsync(reservation, cancellationToken);
-        return reservation;
-    }
+    private Task<Reservation?> LockAsync(OrderId order, CancellationToken cancellationToken) =>
+        db.Reservations.FromSql($"SELECT * FROM reservations WHERE order_id = {order.Value} FOR UPDATE")
+            .Include(r => r.Lines.OrderBy(l => l.Sku)).AsSingleQuery().SingleOrDefaultAsync(cancellationToken);
 
     // Loading them tracked fills the reservation's own list.
     private Task LoadLinesAsync(Reservation reservation, CancellationToken cancellationToken) =>

@@ -62,14 +62,12 @@ internal sealed class OrderBook(
         var id = Parse(request.OrderId);
         var started = time.GetTimestamp();
         var atMost = TimeSpan.FromSeconds(Math.Clamp(request.WaitSeconds, 0, 30));
-        while (true)
+        // The whole order is read once, at the end.
+        while (atMost - time.GetElapsedTime(started) is var left && left > TimeSpan.Zero
+            && !await waiters.WaitAsync(id, left < LookAgain ? left : LookAgain, IsDecidedAsync, cancellationToken))
         {
-            var order = await FindAsync(id, cancellationToken);
-            var left = atMost - time.GetElapsedTime(started);
-            if (order.Status != OrderStatus.Pending || left <= TimeSpan.Zero)
-                return OrderMessages.ToMessage(order);
-            await waiters.WaitAsync(id, left < LookAgain ? left : LookAgain, IsDecidedAsync, cancellationToken);
         }
+        return OrderMessages.ToMessage(await FindAsync(id, cancellationToken));
     }
 
     public async Task<ListOrdersResponse> ListOrdersAsync(ListOrdersRequest request, CancellationToken cancellationToken)
@@ -230,11 +228,14 @@ internal sealed class OrderBook(
         return answer;
     }
 
-    private Task<bool> IsDecidedAsync(OrderId id, CancellationToken cancellationToken) =>
-        db.Orders.AnyAsync(o => o.Id == id.Value && o.Status != OrderStatus.Pending, cancellationToken);
+    private async Task<bool> IsDecidedAsync(OrderId id, CancellationToken cancellationToken) =>
+        await Visible().Where(o => o.Id == id.Value).Select(o => (OrderStatus?)o.Status).FirstOrDefaultAsync(cancellationToken) is { } status
+            ? status != OrderStatus.Pending
+            : throw NoSuchOrder();
 
+    // One query: a history is a handful of entries, so the product with the lines stays small.
     private async Task<Order> FindAsync(OrderId id, CancellationToken cancellationToken) =>
-        await Visible().AsNoTracking().Include(o => o.Lines).Include(o => o.History).AsSplitQuery().FirstOrDefaultAsync(o => o.Id == id.Value, cancellationToken)
+        await Visible().AsNoTracking().Include(o => o.Lines).Include(o => o.History).AsSingleQuery().FirstOrDefaultAsync(o => o.Id == id.Value, cancellationToken)
             ?? throw NoSuchOrder();
 
     /// <summary>Changes an order the caller may see, with its row locked; a change of status goes out with it.</summary>

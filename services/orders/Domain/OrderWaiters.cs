@@ -17,9 +17,9 @@ internal sealed class OrderWaiters(TimeProvider time)
         }
     }
 
-    /// <summary>Returns when the order is decided, or after <paramref name="atMost"/>.</summary>
+    /// <summary>True when the order is decided, false after <paramref name="atMost"/>: another replica may have decided it.</summary>
     /// <param name="isDecided">Asked once this caller is listening, so that a decision made just before is not missed.</param>
-    public async Task WaitAsync(OrderId order, TimeSpan atMost, Func<OrderId, CancellationToken, Task<bool>> isDecided, CancellationToken cancellationToken)
+    public async Task<bool> WaitAsync(OrderId order, TimeSpan atMost, Func<OrderId, CancellationToken, Task<bool>> isDecided, CancellationToken cancellationToken)
     {
         Waiter waiter;
         lock (_waiting)
@@ -32,10 +32,11 @@ internal sealed class OrderWaiters(TimeProvider time)
         {
             if (!await isDecided(order, cancellationToken))
                 await waiter.Decided.Task.WaitAsync(atMost, time, cancellationToken);
+            return true;
         }
         catch (TimeoutException)
         {
-            // The caller looks again.
+            return false;
         }
         finally
         {
