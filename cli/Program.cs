@@ -13,6 +13,7 @@ try
         LogsCommand.Create(),
         DoctorCommand.Create(),
         BenchCommand.Create(),
+        WorkflowCommand.Create(),
         TestCommand.Create(),
     };
     foreach (var command in ControlCommands.Create().Concat(RetailCommands.Create()))

@@ -19,6 +19,9 @@ internal abstract class KeyValueStateStore(ComponentSpec spec) : IStateStore
 
     public virtual int? MaxTransactionSize => null;
 
+    /// <summary>The server's name among the stand-ins of this machine.</summary>
+    public string ServerAddress => Address();
+
     protected ComponentSpec Spec => spec;
 
     /// <summary>False: a transaction goes on after an operation that was refused.</summary>

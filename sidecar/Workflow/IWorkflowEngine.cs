@@ -72,7 +72,11 @@ internal interface IWorkflowPeers
 }
 
 /// <summary>The hub has ended or cannot be reached: another sidecar of the app has it now, or will.</summary>
-internal sealed class HubMovedException(Exception? inner = null) : Exception("the workflow engine of this app has moved", inner);
+/// <param name="wasAsked">False: it has not even seen the call, so that repeating it is safe whatever it does.</param>
+internal sealed class HubMovedException(bool wasAsked = false, Exception? inner = null) : Exception("the workflow engine of this app has moved", inner)
+{
+    public bool WasAsked => wasAsked;
+}
 
 internal enum WorkflowRefusal
 {

@@ -20,6 +20,9 @@ internal static class EngineProtocol
     /// <summary>Set by workers too: they echo the token of a work item.</summary>
     public const string Tokens = "dapr-workflow-tokens";
 
+    /// <summary>What a sidecar says that does not have the engine.</summary>
+    public const string NotHere = "the workflow engine is not here";
+
     /// <summary>The engine has failed, and says why; asking again is of no use.</summary>
     public const StatusCode Failed = StatusCode.DataLoss;
 
@@ -164,6 +167,9 @@ internal sealed class RemoteEngine(GrpcChannel channel, string hub) : IWorkflowE
 
     public void Dispose() => channel.Dispose();
 
+    private static bool IsRefused(Exception e) => e is RpcException { StatusCode: StatusCode.Unavailable } refusal
+        && (refusal.Status.Detail == EngineProtocol.NotHere || refusal.Status.DebugException is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError });
+
     private Metadata Headers() => new() { { EngineProtocol.Hub, hub } };
 
     private Task AskAsync(Func<Task> ask, CancellationToken cancellationToken) => AskAsync(async () =>
@@ -193,7 +199,7 @@ internal sealed class RemoteEngine(GrpcChannel channel, string hub) : IWorkflowE
         catch (Exception e) when (StandInCalls.IsLost(e))
         {
             _isGone = true;
-            throw new HubMovedException(e);
+            throw new HubMovedException(wasAsked: !IsRefused(e), e);
         }
     }
 }

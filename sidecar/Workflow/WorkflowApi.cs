@@ -5,6 +5,7 @@ using Dapr.DurableTask.Protobuf;
 using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Http;
+using DaprPlatform.Sidecar.State;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
@@ -15,6 +16,8 @@ namespace DaprPlatform.Sidecar.Workflow;
 internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IActorTypeSource, IWorkflowPeers, IAsyncDisposable
 {
     private const int LongestId = 64;
+    // An engine that ends takes a moment until another sidecar can have it.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly SidecarRuntime _runtime;
     private readonly WorkflowSettings _settings;
@@ -63,6 +66,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
                 }
                 catch (HubMovedException) when (!_runtime.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
                 {
+                    await Task.Delay(Pause, _runtime.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
                 }
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -89,9 +93,9 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
             {
                 return await work(engine).ConfigureAwait(false);
             }
-            catch (HubMovedException) when (!once && !_runtime.Stopping.IsCancellationRequested)
+            catch (HubMovedException e) when ((!once || !e.WasAsked) && !_runtime.Stopping.IsCancellationRequested)
             {
-                cancellationToken.ThrowIfCancellationRequested();
+                await Task.Delay(Pause, _runtime.Time, cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -100,7 +104,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     public async Task<T> ForPeerAsync<T>(ServerCallContext context, Func<WorkflowClient, CancellationToken, Task<T>> work)
     {
         if (context.RequestHeaders.GetValue(EngineProtocol.Hub) != _key.Id || _hubs.Own(_key) is not WorkflowClient { IsGone: false } engine)
-            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the workflow engine is not here"));
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, EngineProtocol.NotHere));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _runtime.Stopping);
         try
         {
@@ -142,11 +146,16 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         var store = ActorStateStore.Find(_runtime) ?? throw ApiException.Internal("ERR_ACTOR_RUNTIME_NOT_FOUND", ActorStateStore.Missing);
         if (_runtime.Stopping.IsCancellationRequested)
             throw new HubMovedException();
-        var engine = await _hubs.OpenAsync(_key, this, Address(), () => new WorkflowHub(new WorkflowStorage(store, _key.AppId, _key.Namespace), _key.AppId, _settings, _runtime.Time, _runtime.Loggers,
+        var engine = await _hubs.OpenAsync(_key, this, Address(), () => new WorkflowHub(StorageOn(store), _key.AppId, _settings, _runtime.Time, _runtime.Loggers,
             new WorkflowTelemetry(_runtime.Tracing, _runtime.Metrics.Workflow), this), cancellationToken).ConfigureAwait(false);
         _engine = engine;
         return engine;
     }
+
+    // What stands in for a server in this process is durable in the engine's store anyway: there the instances have tables of their own.
+    private IWorkflowStorage StorageOn(IStateStore store) => store is KeyValueStateStore { ServerAddress: var server } && !_runtime.Engine.Options.SharesStandIns
+        ? new EngineWorkflowStorage(WorkflowTables.Of(_runtime.Engine), $"{server}|{_key.Namespace}|{_key.AppId}")
+        : new WorkflowStorage(store, _key.AppId, _key.Namespace);
 
     private Uri Address()
     {

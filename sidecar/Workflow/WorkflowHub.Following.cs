@@ -334,16 +334,15 @@ internal sealed partial class WorkflowHub
     {
         try
         {
-            string? after = null;
-            while (true)
+            string? page = null;
+            do
             {
-                var ids = await Storage.PendingAsync(after, RecoveredAtATime, cancellationToken).ConfigureAwait(false);
+                var (ids, next) = await Storage.OpenAsync(page, RecoveredAtATime, cancellationToken).ConfigureAwait(false);
                 foreach (var id in ids)
                     await OnAsync(id, RecoverAsync, cancellationToken).ConfigureAwait(false);
-                if (ids.Count < RecoveredAtATime)
-                    return;
-                after = ids[^1];
+                page = next;
             }
+            while (page is not null);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -40,7 +40,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     private Task? _recovery;
     private int _workers;
 
-    public WorkflowHub(WorkflowStorage storage, string appId, WorkflowSettings settings, TimeProvider time, ILoggerFactory loggers, WorkflowTelemetry? telemetry = null, IWorkflowPeers? peers = null)
+    public WorkflowHub(IWorkflowStorage storage, string appId, WorkflowSettings settings, TimeProvider time, ILoggerFactory loggers, WorkflowTelemetry? telemetry = null, IWorkflowPeers? peers = null)
     {
         Storage = storage;
         AppId = appId;
@@ -54,10 +54,10 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         _logger = loggers.CreateLogger("dapr.runtime.wfengine");
         _timers = new(time, due => Background(() => FireAsync(due.Instance, due.Execution, due.Timer)));
         _wakeUps = new(time, due => Background(() => WakeAsync(due.Instance, due.Recover)));
-        _unpersisted = new(time, instance => Background(() => PersistAsync(instance)));
+        _unpersisted = new(time, Look);
     }
 
-    public WorkflowStorage Storage { get; }
+    public IWorkflowStorage Storage { get; }
 
     public string AppId { get; }
 
@@ -277,7 +277,11 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         instance.TryBeginTurn();
     }
 
-    public void PersistSoon(WorkflowInstance instance) => _unpersisted.Add(instance, Time.GetUtcNow() + PersistAfter);
+    public void PersistSoon(WorkflowInstance instance)
+    {
+        if (instance.TryWatch())
+            _unpersisted.Add(instance, Time.GetUtcNow() + PersistAfter);
+    }
 
     public void ScheduleStart(WorkflowInstance instance, DateTimeOffset due) => _wakeUps.Add((instance.Id, false), due);
 
@@ -297,6 +301,18 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         _expiries.Dispose();
         if (_recovery is not null)
             await _recovery.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private void Look(WorkflowInstance instance)
+    {
+        instance.Unwatch();
+        if (instance.AwaitsCommitSince is not (> 0 and var since))
+            return;
+        var due = new DateTimeOffset(since, TimeSpan.Zero) + PersistAfter;
+        if (due <= Time.GetUtcNow())
+            Background(() => PersistAsync(instance));
+        else if (instance.TryWatch())
+            _unpersisted.Add(instance, due);
     }
 
     // Work whose instance has moved on is not handed out: a turn that was given up, an activity of an execution that is gone.

@@ -1,5 +1,4 @@
 using Dapr.DurableTask.Protobuf;
-using DaprPlatform.Sidecar.State;
 using Google.Protobuf.WellKnownTypes;
 using Kind = Dapr.DurableTask.Protobuf.HistoryEvent.EventTypeOneofCase;
 
@@ -17,11 +16,10 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
 {
     private readonly List<InboxItem> _inbox = [];
     private readonly List<(Func<OrchestrationStatus, bool> Reached, TaskCompletionSource Done)> _waiters = [];
-    private int _storedInbox;
-    private int _storedHistory;
-    private bool _storedCustomStatus;
-    private bool _storedPending;
+    private StoredShape _stored = new();
     private bool _loaded;
+    private long _awaitsCommitSince;
+    private int _watched;
 
     public string Id { get; } = id;
 
@@ -45,6 +43,14 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     /// <summary>The next turn opens an execution that continues an earlier one.</summary>
     public bool IsContinued { get; private set; }
 
+    /// <summary>Since when an event waits for its commit, in ticks of UTC; 0 when none does. Read without the gate.</summary>
+    public long AwaitsCommitSince => Volatile.Read(ref _awaitsCommitSince);
+
+    /// <summary>True for the first that asks, until <see cref="Unwatch"/>: one look at a time is enough.</summary>
+    public bool TryWatch() => Interlocked.Exchange(ref _watched, 1) == 0;
+
+    public void Unwatch() => Volatile.Write(ref _watched, 0);
+
     public bool Exists => History.Started is not null || StartInInbox is not null;
 
     /// <summary>Nothing is under way: it can be forgotten and loaded again.</summary>
@@ -64,14 +70,11 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             return;
         if (await hub.Storage.LoadAsync(Id, cancellationToken).ConfigureAwait(false) is { } stored)
         {
+            _stored = stored.Shape;
             History = stored.History;
-            Generation = stored.Generation;
-            CustomStatus = stored.CustomStatus;
-            _inbox.AddRange(stored.Inbox.Select(e => new InboxItem(e, persisted: true)));
-            _storedInbox = stored.Inbox.Count;
-            _storedHistory = stored.History.Events.Count;
-            _storedCustomStatus = stored.CustomStatus is not null;
-            _storedPending = stored.History.Completed is not { } end || hub.Settings.RetentionOf(end.WorkflowStatus) is not null;
+            Generation = stored.Shape.Generation;
+            CustomStatus = stored.Shape.CustomStatus;
+            _inbox.AddRange(stored.Inbox.Select((e, i) => new InboxItem(e) { Row = i }));
         }
 
         _loaded = true;
@@ -95,11 +98,14 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             return Task.CompletedTask;
         if (History.Resolves(e) is { } resolved && (!resolved.Open.ContainsKey(resolved.Id) || _inbox.Exists(i => History.Resolves(i.Event) is { } other && other.Open == resolved.Open && other.Id == resolved.Id)))
             return Task.CompletedTask;
-        var item = new InboxItem(e, persisted: false);
+        var item = new InboxItem(e);
+        var durable = item.Durable;
         _inbox.Add(item);
+        if (_awaitsCommitSince == 0)
+            Volatile.Write(ref _awaitsCommitSince, hub.Time.GetUtcNow().UtcTicks);
         TryBeginTurn();
         hub.PersistSoon(this);
-        return item.Durable.Task;
+        return durable;
     }
 
     /// <summary>Hands the inbox to a worker, unless a turn is under way, there is no worker, or only a start that is not yet due waits.</summary>
@@ -148,22 +154,21 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
 
         var remaining = _inbox.Except(turn.Items).ToList();
         if (effects.Continuation is { } continuation)
-            remaining.InsertRange(0, continuation.Select(e => new InboxItem(e, persisted: false)));
+            remaining.InsertRange(0, continuation.Select(e => new InboxItem(e)));
         var next = effects.Continuation is null ? null : new WorkflowHistory();
         var generation = effects.Continuation is null ? Generation : Generation + 1;
 
-        var writes = new List<StateWrite>(effects.Appended.Count + 4);
-        var first = next is null ? History.Events.Count : 0;
-        var historyLength = first + (next is null ? effects.Appended.Count : 0);
-        if (next is null)
+        var ended = effects.Completed is not null && next is null;
+        var change = new InstanceChange(Id, _stored)
         {
-            for (var i = 0; i < effects.Appended.Count; i++)
-                writes.Add(hub.Storage.History(Id, first + i, effects.Appended[i]));
-        }
-
-        var retained = effects.Completed is { } end && hub.Settings.RetentionOf(end.WorkflowStatus) is not null;
-        AddOtherWrites(writes, remaining, historyLength, generation, effects.CustomStatus, ended: effects.Completed is not null && next is null, retained);
-        await hub.Storage.CommitAsync(writes, cancellationToken).ConfigureAwait(false);
+            Kept = next is null ? History.Events.Count : 0,
+            Appended = next is null ? effects.Appended : [],
+            Inbox = ended ? [] : remaining,
+            CustomStatus = effects.CustomStatus,
+            Generation = generation,
+            IsOpen = !ended || hub.Settings.RetentionOf(effects.Completed!.WorkflowStatus) is not null,
+        };
+        await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
 
         Turn = null;
         Generation = generation;
@@ -173,14 +178,9 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             History = next;
         else
             effects.Appended.ForEach(History.Append);
-        Committed(remaining, historyLength);
+        Committed(change, remaining);
         foreach (var item in turn.Items)
-            item.Durable.TrySetResult();
-        if (History.Completed is not null)
-        {
-            foreach (var item in _inbox)
-                item.Durable.TrySetResult();
-        }
+            item.SetDurable();
 
         SignalWaiters();
         TryBeginTurn();
@@ -192,16 +192,12 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     {
         Turn = null;
         var inbox = _inbox.ToList();
-        var length = History.Events.Count;
-        var writes = new List<StateWrite>();
-        var isNew = !(length > 0 && History.Events[^1].ExecutionStalled?.Reason == stalled.ExecutionStalled.Reason);
-        if (isNew)
-            writes.Add(hub.Storage.History(Id, length++, stalled));
-        AddOtherWrites(writes, inbox, length, Generation, CustomStatus, ended: false);
-        await hub.Storage.CommitAsync(writes, cancellationToken).ConfigureAwait(false);
+        var isNew = !(History.Events.Count > 0 && History.Events[^1].ExecutionStalled?.Reason == stalled.ExecutionStalled.Reason);
+        var change = Standing(inbox) with { Appended = isNew ? [stalled] : [] };
+        await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
         if (isNew)
             History.Append(stalled);
-        Committed(inbox, length);
+        Committed(change, inbox);
         SignalWaiters();
     }
 
@@ -210,42 +206,32 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     {
         if (History.Completed is not null || _inbox.TrueForAll(i => i.Persisted))
             return;
-        var writes = new List<StateWrite>();
         var inbox = _inbox.ToList();
-        AddOtherWrites(writes, inbox, History.Events.Count, Generation, CustomStatus, ended: false);
-        await hub.Storage.CommitAsync(writes, cancellationToken).ConfigureAwait(false);
-        Committed(inbox, History.Events.Count);
+        var change = Standing(inbox);
+        await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
+        Committed(change, inbox);
     }
 
     /// <summary>Replaces the whole instance by a forked history; nothing has run yet.</summary>
     public async Task ForkAsync(WorkflowHistory history, CancellationToken cancellationToken)
     {
         Generation++;
-        var writes = history.Events.Select((e, i) => hub.Storage.History(Id, i, e)).ToList();
-        AddOtherWrites(writes, [], history.Events.Count, Generation, null, ended: false);
-        await hub.Storage.CommitAsync(writes, cancellationToken).ConfigureAwait(false);
+        var change = new InstanceChange(Id, _stored) { Appended = history.Events, Generation = Generation, IsOpen = true };
+        await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
         History = history;
         CustomStatus = null;
-        Committed([], history.Events.Count);
+        Committed(change, []);
     }
 
     /// <summary>Removes every row of the instance.</summary>
     public async Task PurgeAsync(CancellationToken cancellationToken)
     {
-        var writes = new List<StateWrite>();
-        for (var i = 0; i < _storedHistory; i++)
-            writes.Add(hub.Storage.NoHistory(Id, i));
-        for (var i = 0; i < _storedInbox; i++)
-            writes.Add(hub.Storage.NoInbox(Id, i));
-        writes.Add(hub.Storage.CustomStatus(Id, null));
-        writes.Add(hub.Storage.NoMetadataRow(Id));
-        writes.Add(hub.Storage.NotPending(Id));
-        await hub.Storage.CommitAsync(writes, cancellationToken).ConfigureAwait(false);
+        var change = new InstanceChange(Id, _stored) { IsRemoved = true };
+        await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
         foreach (var item in _inbox)
-            item.Durable.TrySetResult();
+            item.SetDurable();
         _inbox.Clear();
-        _storedHistory = _storedInbox = 0;
-        _storedCustomStatus = _storedPending = false;
+        _stored.Take(change);
         Turn = null;
         History = new WorkflowHistory();
         CustomStatus = null;
@@ -258,8 +244,9 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     public void Invalidate(Exception error)
     {
         foreach (var item in _inbox)
-            item.Durable.TrySetException(error);
+            item.Fail(error);
         _inbox.Clear();
+        _stored = new StoredShape();
         History = new WorkflowHistory();
         Turn = null;
         IsContinued = false;
@@ -278,52 +265,27 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
 
     public void Forget(Task wait) => _waiters.RemoveAll(w => w.Done.Task == wait);
 
-    private void AddOtherWrites(List<StateWrite> writes, List<InboxItem> inbox, int historyLength, ulong generation, string? customStatus, bool ended, bool retained = false)
-    {
-        for (var i = historyLength; i < _storedHistory; i++)
-            writes.Add(hub.Storage.NoHistory(Id, i));
-        if (ended)
-            inbox = [];
-        for (var i = 0; i < inbox.Count; i++)
-        {
-            if (inbox[i].Row != i)
-                writes.Add(hub.Storage.Inbox(Id, i, inbox[i].Event));
-        }
+    // The instance as it is, with this inbox.
+    private InstanceChange Standing(List<InboxItem> inbox) => new(Id, _stored) { Kept = History.Events.Count, Inbox = inbox, CustomStatus = CustomStatus, Generation = Generation, IsOpen = true };
 
-        for (var i = inbox.Count; i < _storedInbox; i++)
-            writes.Add(hub.Storage.NoInbox(Id, i));
-        if (customStatus != CustomStatus || (customStatus is null && _storedCustomStatus))
-            writes.Add(hub.Storage.CustomStatus(Id, customStatus));
-        _storedCustomStatus = customStatus is not null;
-        writes.Add(hub.Storage.Metadata(Id, inbox.Count, historyLength, generation));
-        // An instance that is to be purged later stays marked, so that a start finds it.
-        var marked = !ended || retained;
-        if (!marked && _storedPending)
-            writes.Add(hub.Storage.NotPending(Id));
-        else if (marked && !_storedPending)
-            writes.Add(hub.Storage.Pending(Id));
-        _storedPending = marked;
-    }
-
-    private void Committed(List<InboxItem> inbox, int historyLength)
+    private void Committed(InstanceChange change, List<InboxItem> inbox)
     {
-        _storedHistory = historyLength;
+        _stored.Take(change);
+        Volatile.Write(ref _awaitsCommitSince, 0);
         if (History.Completed is not null)
         {
-            _storedInbox = 0;
             foreach (var item in _inbox)
-                item.Durable.TrySetResult();
+                item.SetDurable();
             _inbox.Clear();
             return;
         }
 
-        _storedInbox = inbox.Count;
         _inbox.Clear();
         _inbox.AddRange(inbox);
         for (var i = 0; i < inbox.Count; i++)
         {
             inbox[i].Row = i;
-            inbox[i].Durable.TrySetResult();
+            inbox[i].SetDurable();
         }
     }
 
@@ -341,24 +303,23 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
 }
 
 /// <summary>An event that waits for its turn.</summary>
-internal sealed class InboxItem
+internal sealed class InboxItem(HistoryEvent e)
 {
-    public InboxItem(HistoryEvent e, bool persisted)
-    {
-        Event = e;
-        Row = persisted ? int.MaxValue : -1;
-        if (persisted)
-            Durable.TrySetResult();
-    }
+    private TaskCompletionSource? _durable;
 
-    public HistoryEvent Event { get; }
+    public HistoryEvent Event => e;
 
-    /// <summary>Its row in the store; -1 when it has none. Rows read at a load are numbered anew at the next write.</summary>
-    public int Row { get; set; }
+    /// <summary>Its place in the stored inbox; -1 when it is not there.</summary>
+    public int Row { get; set; } = -1;
 
     public bool Persisted => Row >= 0;
 
-    public TaskCompletionSource Durable { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Ends when the event is durable; for whoever posts it.</summary>
+    public Task Durable => (_durable ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    public void SetDurable() => _durable?.TrySetResult();
+
+    public void Fail(Exception error) => _durable?.TrySetException(error);
 }
 
 /// <summary>One turn: the events it brings to the worker beside the committed history, as they stood when it began.</summary>

@@ -9,15 +9,15 @@ namespace DaprPlatform.Sidecar.Workflow;
 /// <summary>
 /// Workflow instances in the actor state store, in daprd's layout: below <c>&lt;appid&gt;||dapr.internal.&lt;ns&gt;.&lt;appid&gt;.workflow||&lt;instance&gt;||</c> the rows
 /// <c>metadata</c>, <c>customStatus</c>, <c>inbox-NNNNNN</c> and <c>history-NNNNNN</c>. One row more, under the type <c>.pending</c>, marks an instance that has
-/// not ended, so that a start finds those without reading the others. Every change of an instance is one transaction.
+/// not ended, so that a start finds those without reading the others.
 /// </summary>
-internal sealed class WorkflowStorage(IStateStore store, string appId, string @namespace)
+internal sealed class WorkflowStorage(IStateStore store, string appId, string @namespace) : IWorkflowStorage
 {
     private static readonly Dictionary<string, string> NoMetadata = [];
+    private static readonly byte[] Mark = "1"u8.ToArray();
     private readonly string _instances = $"{appId}||dapr.internal.{@namespace}.{appId}.workflow||";
     private readonly string _pending = $"{appId}||dapr.internal.{@namespace}.{appId}.pending||";
 
-    /// <summary>An instance as it was last committed; null when there is none.</summary>
     public async ValueTask<StoredInstance?> LoadAsync(string instanceId, CancellationToken cancellationToken)
     {
         var prefix = Prefix(instanceId);
@@ -25,7 +25,8 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
         if (item is null)
             return null;
         var metadata = InstanceMetadata.Parser.ParseFrom(item.Value.Span);
-        var keys = new List<string> { prefix + "customStatus" };
+        var keys = new List<string> { prefix + "customStatus", Pending(instanceId) };
+        var first = keys.Count;
         for (ulong i = 0; i < metadata.InboxLength; i++)
             keys.Add($"{prefix}inbox-{i:D6}");
         for (ulong i = 0; i < metadata.HistoryLength; i++)
@@ -33,28 +34,34 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
         var rows = await store.GetManyAsync(keys, NoMetadata, cancellationToken).ConfigureAwait(false);
         var inbox = new List<HistoryEvent>();
         var history = new WorkflowHistory();
-        for (var i = 1; i < rows.Count; i++)
+        for (var i = first; i < rows.Count; i++)
         {
             var row = rows[i] ?? throw new InvalidDataException($"workflow instance '{instanceId}': row {keys[i]} is missing");
             var e = HistoryEvent.Parser.ParseFrom(row.Value.Span);
-            if ((ulong)i <= metadata.InboxLength)
+            if ((ulong)(i - first) < metadata.InboxLength)
                 inbox.Add(e);
             else
                 history.Append(e);
         }
 
-        var status = rows[0] is { Value.Length: > 0 } custom ? StringValue.Parser.ParseFrom(custom.Value.Span).Value : null;
-        return new StoredInstance(metadata.Generation, history, inbox, status);
+        var shape = new StoredShape
+        {
+            Generation = metadata.Generation,
+            History = history.Events.Count,
+            Inbox = inbox.Count,
+            CustomStatus = rows[0] is { Value.Length: > 0 } custom ? StringValue.Parser.ParseFrom(custom.Value.Span).Value : null,
+            IsOpen = rows[1] is not null,
+        };
+        return new StoredInstance(shape, history, inbox);
     }
 
-    /// <summary>Instances that have not ended, in no order of meaning.</summary>
-    public async ValueTask<IReadOnlyList<string>> PendingAsync(string? after, int limit, CancellationToken cancellationToken)
+    public async ValueTask<(IReadOnlyList<string> Ids, string? Next)> OpenAsync(string? page, int limit, CancellationToken cancellationToken)
     {
-        var keys = await store.KeysAsync(_pending, after is null ? null : _pending + after + "||", limit, cancellationToken).ConfigureAwait(false);
-        return [.. keys.Select(k => k[_pending.Length..^2])];
+        var keys = await store.KeysAsync(_pending, page, limit, cancellationToken).ConfigureAwait(false);
+        return ([.. keys.Select(k => k[_pending.Length..^2])], keys.Count < limit ? null : keys[^1]);
     }
 
-    /// <summary>Ids of instances after a given one, in the order of their keys. One seek an instance, however long its history.</summary>
+    /// <summary>One seek an instance, however long its history.</summary>
     public async ValueTask<IReadOnlyList<string>> ListAsync(string? after, int limit, CancellationToken cancellationToken)
     {
         var ids = new List<string>();
@@ -73,34 +80,47 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
         return ids;
     }
 
-    public ValueTask CommitAsync(IReadOnlyList<StateWrite> writes, CancellationToken cancellationToken) => store.TransactAsync(writes, NoMetadata, cancellationToken);
+    public ValueTask CommitAsync(InstanceChange change, CancellationToken cancellationToken)
+    {
+        var before = change.Before;
+        var prefix = Prefix(change.Id);
+        var writes = new List<StateWrite>(change.Appended.Count + 4);
+        var history = change.IsRemoved ? 0 : change.Kept + change.Appended.Count;
+        var inbox = change.IsRemoved ? [] : change.Inbox;
+        if (!change.IsRemoved)
+        {
+            for (var i = 0; i < change.Appended.Count; i++)
+                writes.Add(Upsert($"{prefix}history-{change.Kept + i:D6}", change.Appended[i]));
+            for (var i = 0; i < inbox.Count; i++)
+            {
+                if (inbox[i].Row != i)
+                    writes.Add(Upsert($"{prefix}inbox-{i:D6}", inbox[i].Event));
+            }
+        }
 
-    public StateWrite History(string instanceId, int index, HistoryEvent e) => Upsert($"{Prefix(instanceId)}history-{index:D6}", e);
-
-    public StateWrite NoHistory(string instanceId, int index) => Delete($"{Prefix(instanceId)}history-{index:D6}");
-
-    public StateWrite Inbox(string instanceId, int index, HistoryEvent e) => Upsert($"{Prefix(instanceId)}inbox-{index:D6}", e);
-
-    public StateWrite NoInbox(string instanceId, int index) => Delete($"{Prefix(instanceId)}inbox-{index:D6}");
-
-    public StateWrite Metadata(string instanceId, int inbox, int history, ulong generation) =>
-        Upsert(Prefix(instanceId) + "metadata", new InstanceMetadata { InboxLength = (ulong)inbox, HistoryLength = (ulong)history, Generation = generation });
-
-    public StateWrite CustomStatus(string instanceId, string? status) =>
-        status is null ? Delete(Prefix(instanceId) + "customStatus") : Upsert(Prefix(instanceId) + "customStatus", new StringValue { Value = status });
-
-    public StateWrite Pending(string instanceId) => new(StateOperationKind.Upsert, $"{_pending}{instanceId}||", "1"u8.ToArray());
-
-    public StateWrite NotPending(string instanceId) => Delete($"{_pending}{instanceId}||");
-
-    public StateWrite NoMetadataRow(string instanceId) => Delete(Prefix(instanceId) + "metadata");
+        for (var i = history; i < before.History; i++)
+            writes.Add(Delete($"{prefix}history-{i:D6}"));
+        for (var i = inbox.Count; i < before.Inbox; i++)
+            writes.Add(Delete($"{prefix}inbox-{i:D6}"));
+        var status = change.IsRemoved ? null : change.CustomStatus;
+        if (status is not null && status != before.CustomStatus)
+            writes.Add(Upsert(prefix + "customStatus", new StringValue { Value = status }));
+        else if (status is null && before.CustomStatus is not null)
+            writes.Add(Delete(prefix + "customStatus"));
+        writes.Add(change.IsRemoved
+            ? Delete(prefix + "metadata")
+            : Upsert(prefix + "metadata", new InstanceMetadata { InboxLength = (ulong)inbox.Count, HistoryLength = (ulong)history, Generation = change.Generation }));
+        var open = change is { IsOpen: true, IsRemoved: false };
+        if (open != before.IsOpen)
+            writes.Add(open ? new StateWrite(StateOperationKind.Upsert, Pending(change.Id), Mark) : Delete(Pending(change.Id)));
+        return store.TransactAsync(writes, NoMetadata, cancellationToken);
+    }
 
     private static StateWrite Upsert(string key, IMessage message) => new(StateOperationKind.Upsert, key, message.ToByteArray());
 
     private static StateWrite Delete(string key) => new(StateOperationKind.Delete, key);
 
     private string Prefix(string instanceId) => $"{_instances}{instanceId}||";
-}
 
-/// <summary>An instance as it stands in the store.</summary>
-internal sealed record StoredInstance(ulong Generation, WorkflowHistory History, IReadOnlyList<HistoryEvent> Inbox, string? CustomStatus);
+    private string Pending(string instanceId) => $"{_pending}{instanceId}||";
+}
