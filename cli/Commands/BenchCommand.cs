@@ -33,7 +33,7 @@ internal static class BenchCommand
             using var oper = RunningStack.OperatorOf(file, gateway);
             var bench = new OrdersBench(gateway, oper, stack, TimeProvider.System);
             await bench.PrepareAsync(cancel);
-            var warm = await bench.RunAsync(ReferenceClients, TimeSpan.FromSeconds(Math.Min(10, parsed.GetValue(seconds))), cancel);
+            var warm = await bench.RunAsync(ClientCounts[^1], TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancel);
             printer.Progress($"warmed up with {warm.Orders} orders");
             var figures = new List<OrdersFigure>();
             foreach (var clients in ClientCounts)

@@ -15,7 +15,7 @@ namespace DaprPlatform.EndToEnd.Tests;
 /// <summary>The real stack, started once by the command of the README, beside any other on this machine.</summary>
 public sealed class StackFixture : IAsyncLifetime
 {
-    private const int PortOffset = 11_000;
+    internal const int PortOffset = 11_000;
     private readonly string _data = Directory.CreateTempSubdirectory("platform-e2e-").FullName;
     private readonly Repository _repository = Repository.Find();
     private RunFile _file = null!;
@@ -56,6 +56,12 @@ public sealed class StackFixture : IAsyncLifetime
         Assert.True(result.Succeeded, $"./platform {string.Join(' ', arguments)} ended with {result.ExitCode}:\n{result.Output}\n{Logs()}");
         return result.Output;
     }
+
+    /// <summary>A command on this stack that may fail, or that goes on until its end is asked for.</summary>
+    internal Task<ToolResult> TryPlatformAsync(string[] arguments, CancellationToken cancel, Action<string>? line = null) =>
+        ToolRun.RunAsync("bash", [Path.Combine(_repository.Root, "platform"), .. arguments, "--data-dir", _data], _repository.Root, cancel, line: line, limit: TimeSpan.FromMinutes(2));
+
+    internal string LogOf(string app) => File.ReadAllText(Path.Combine(new DataFolder(_data).Logs, $"{app}.log"));
 
     internal GatewayClient Gateway(TimeSpan patience) => new(GatewayUrl, patience, TimeProvider.System);
 
