@@ -109,8 +109,10 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
             return;
         }
 
+        // While a shutdown is put off, the app is well and its actors go on.
+        if (_runtime.App.IsHealthy)
+            return;
         _appIsThere = false;
-        _ready = false;
         await RegisterAsync().ConfigureAwait(false);
     }
 
@@ -269,7 +271,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
             stopping |= _stopped is not null;
             var overStream = _streams.IsOpen;
             IActorApp app = overStream ? _streams : _http;
-            var types = stopping ? FrozenDictionary<string, ActorSettings>.Empty : overStream ? _streams.Types : _appIsThere ? _configured : FrozenDictionary<string, ActorSettings>.Empty;
+            var types = stopping || !_appIsThere ? FrozenDictionary<string, ActorSettings>.Empty : overStream ? _streams.Types : _configured;
             var hosted = State.IsConfigured ? types : FrozenDictionary<string, ActorSettings>.Empty;
             _registered = types;
             var before = _hosted.Types.ToDictionary(t => t.Name, t => t.Settings, StringComparer.Ordinal);

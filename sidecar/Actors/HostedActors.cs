@@ -190,6 +190,7 @@ internal sealed partial class HostedActors : IDisposable
                 throw new ActorMovedException(type, id);
             }
 
+            _metrics.Pending(type, 0);
             _idle.Add(instance, new DateTimeOffset(instance.LastUsed, TimeSpan.Zero) + instance.Settings.IdleTimeout);
         }
 

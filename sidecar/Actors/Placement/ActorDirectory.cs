@@ -9,6 +9,7 @@ namespace DaprPlatform.Sidecar.Actors.Placement;
 /// </summary>
 internal sealed class ActorDirectory : IPlacementListener, IAsyncDisposable
 {
+    private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(10);
     private readonly SidecarRuntime _runtime;
     private readonly Func<PlacementTable, Task> _leave;
     private readonly SemaphoreSlim _joining = new(1);
@@ -34,7 +35,7 @@ internal sealed class ActorDirectory : IPlacementListener, IAsyncDisposable
     public async ValueTask<ActorHost?> FindAsync(string type, string id, CancellationToken cancellationToken)
     {
         if (_membership is null)
-            await JoinAsync(cancellationToken).ConfigureAwait(false);
+            await JoinInTimeAsync(type, id, cancellationToken).ConfigureAwait(false);
         while (true)
         {
             var view = _view;
@@ -93,6 +94,24 @@ internal sealed class ActorDirectory : IPlacementListener, IAsyncDisposable
         _joining.Release();
         if (_membership is { } membership)
             await membership.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task JoinInTimeAsync(string type, string id, CancellationToken cancellationToken)
+    {
+        using var own = new CancellationTokenSource(JoinLimit, _runtime.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, own.Token);
+        try
+        {
+            await JoinAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw ActorErrors.NoAddress(type, id);
+        }
+        catch (StandInException e)
+        {
+            throw ActorErrors.Invoke(e.Message);
+        }
     }
 
     private async ValueTask<IPlacementMembership> JoinAsync(CancellationToken cancellationToken)
