@@ -193,7 +193,7 @@ internal sealed partial class ActorReminders(SidecarRuntime runtime, ActorRouter
             try
             {
                 var scheduler = await Schedulers.OfAsync(runtime, stopping).ConfigureAwait(false);
-                await using var consumption = await scheduler.ConsumeAsync(Scope(type), DeliverAsync, stopping).ConfigureAwait(false);
+                await using var consumption = await scheduler.ConsumeAsync(Scope(type), (due, lost) => DeliverAsync(due, stopping, lost), stopping).ConfigureAwait(false);
                 await Task.Delay(Timeout.InfiniteTimeSpan, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -208,7 +208,7 @@ internal sealed partial class ActorReminders(SidecarRuntime runtime, ActorRouter
         }
     }
 
-    private async ValueTask<JobOutcome> DeliverAsync(DueJob due, CancellationToken cancellationToken)
+    private async ValueTask<JobOutcome> DeliverAsync(DueJob due, CancellationToken stopping, CancellationToken cancellationToken)
     {
         var (type, id, name) = (due.Key.Scope.Name, due.Key.ActorId, due.Key.Name);
         ReadOnlyMemory<byte>? data = due.Job.Data is { } any && any.TryUnpack<BytesValue>(out var bytes) ? bytes.Value.Memory : default(ReadOnlyMemory<byte>?);
@@ -220,7 +220,8 @@ internal sealed partial class ActorReminders(SidecarRuntime runtime, ActorRouter
         catch (ActorCallException e)
         {
             LogFailed(type, id, name, e.Message);
-            return JobOutcome.Failed;
+            // What is cut off because the type goes counts against nobody.
+            return stopping.IsCancellationRequested ? JobOutcome.Undeliverable : JobOutcome.Failed;
         }
         catch (Exception e) when (e is ApiException or ActorMovedException or OperationCanceledException or ObjectDisposedException)
         {

@@ -71,10 +71,10 @@ internal sealed class HttpActorApp(AppChannel app) : IActorApp
         await SendAsync("PUT", path, "", [KeyValuePair.Create("Content-Type", new StringValues("application/json"))], body.WrittenMemory, cancellationToken).ConfigureAwait(false);
     }
 
-    // Any status but 200 is a failure.
+    // Any status but 200 is a failure. An unhealthy app is told of deactivations all the same: the actor may be active elsewhere soon.
     private async ValueTask<ActorAnswer> SendAsync(string verb, string path, string query, List<KeyValuePair<string, StringValues>> headers, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
-        if (!app.IsHealthy)
+        if (!app.IsHealthy && verb != "DELETE")
             throw new ActorCallException("app is not in a healthy state");
         try
         {
