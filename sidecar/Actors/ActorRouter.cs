@@ -68,7 +68,7 @@ internal sealed partial class ActorRouter(SidecarRuntime runtime, ActorDirectory
                 if (notFound?.Delay(++missing) is not { } pause)
                     throw ActorErrors.NoAddress(type, id);
                 LogNotFound(type, id);
-                await Task.Delay(pause, runtime.Time, cancellationToken).ConfigureAwait(false);
+                await PauseAsync(pause, cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
@@ -92,6 +92,16 @@ internal sealed partial class ActorRouter(SidecarRuntime runtime, ActorDirectory
                 await directory.ChangeAsync(pause, cancellationToken).ConfigureAwait(false);
             }
         }
+    }
+
+    // A host may turn up meanwhile, but not for a sidecar that ends.
+    private async Task PauseAsync(TimeSpan pause, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, runtime.Stopping);
+        await Task.Delay(pause, runtime.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (runtime.Stopping.IsCancellationRequested)
+            throw ActorErrors.Closed();
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "did not find address for actor {Type}/{Id}; trying again")]

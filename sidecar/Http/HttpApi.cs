@@ -130,7 +130,7 @@ internal sealed partial class HttpApi
         }
         catch (ApiException e) when (!http.Response.HasStarted)
         {
-            _runtime.Metrics.ErrorCode(e.ErrorCode, http.Features.Get<ApiCall>()?.Route?.Group ?? "service-invocation");
+            _runtime.Metrics.ErrorCode(e.ErrorCode, http.Features.Get<ApiCall>()?.Route?.Group ?? "invoke");
             await ErrorAsync(http, e).ConfigureAwait(false);
         }
         catch (BodyTooLargeException e) when (!http.Response.HasStarted)

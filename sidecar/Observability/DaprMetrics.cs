@@ -103,10 +103,26 @@ internal sealed class DaprMetrics
         Registry.Counter("dapr_runtime_component_init_fail_total", "component", "reason", "component_name").Increment(type, reason, name);
 
     /// <summary>An error the API answered with; only where Configuration's <c>metrics.recordErrorCodes</c> says so.</summary>
-    public void ErrorCode(string code, string category)
+    /// <param name="group">Endpoint group of the API, as in Configuration's <c>spec.api</c>.</param>
+    public void ErrorCode(string code, string group)
     {
-        if (_recordErrorCodes)
-            Registry.Counter("dapr_error_code_total", "error_code", "category").Increment(code, category);
+        if (!_recordErrorCodes)
+            return;
+        var category = group switch
+        {
+            "actors" => "actor",
+            "bindings" => "binding",
+            "healthz" => "health",
+            "invoke" => "service-invocation",
+            "jobs" => "job",
+            "publish" => "pubsub",
+            "secrets" => "secret",
+            "subtlecrypto" => "crypto",
+            "unlock" => "lock",
+            "workflows" => "workflow",
+            _ => group,
+        };
+        Registry.Counter("dapr_error_code_total", "error_code", "category").Increment(code, category);
     }
 }
 

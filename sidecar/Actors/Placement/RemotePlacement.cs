@@ -98,13 +98,13 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
                     using var call = _client.Join(cancellationToken: _ended.Token);
                     await StayAsync(call, again).ConfigureAwait(false);
                 }
-                catch (Exception e) when (!_ended.IsCancellationRequested && (StandInCalls.IsLost(e) || e is StandInException or InvalidOperationException))
-                {
-                    // The process has ended; the next connection starts another.
-                }
                 catch (Exception) when (_ended.IsCancellationRequested)
                 {
                     return;
+                }
+                catch (Exception)
+                {
+                    // The process has ended or does not start; the next connection starts another.
                 }
                 finally
                 {
