@@ -47,6 +47,8 @@ internal sealed class ActivityTask(string instanceId, string executionId, Histor
         var task = Scheduled.TaskScheduled;
         return new WorkItem
         {
+            // An answer to an earlier hand-out counts as well, but not one for an earlier execution of the instance.
+            CompletionToken = worker.TakesTokens && Answer is null ? ExecutionId : "",
             ActivityRequest = new ActivityRequest
             {
                 Name = task.Name,

@@ -18,6 +18,8 @@ internal sealed partial class WorkflowWorker(
     private const int MaxConcurrentTurns = 100;
     private const int MaxConcurrentActivities = 100;
     private const int CompletionAttempts = 6;
+    // A sidecar that knows this header gives every item a token, so that an answer sent again after a restart is not taken for one to a later turn. Others ignore it.
+    private const string EchoesTokens = "dapr-workflow-tokens";
     private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstCompletionRetry = TimeSpan.FromMilliseconds(50);
     // A stream that lived this long was a working one: its loss says nothing about the next attempt.
@@ -80,7 +82,9 @@ internal sealed partial class WorkflowWorker(
     private async IAsyncEnumerable<P.WorkItem> ReadItemsAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
     {
         using var connected = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        using var stream = sidecar.Client.GetWorkItems(new P.GetWorkItemsRequest(), sidecar.Options(stopping));
+        var options = sidecar.Options(stopping);
+        options.Headers!.Add(EchoesTokens, "1");
+        using var stream = sidecar.Client.GetWorkItems(new P.GetWorkItemsRequest(), options);
         var keepAlive = KeepAliveAsync(connected.Token);
         try
         {
