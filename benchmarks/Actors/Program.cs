@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using DaprPlatform.Benchmarks;
 using DaprPlatform.Benchmarks.Actors;
 
 // Calls of actors and reminders fired, through any sidecar that speaks Dapr's API; the app that hosts the actors and the callers are in this process.
@@ -20,17 +19,17 @@ if (http == 0 && !options.ContainsKey("--daprd"))
     return 2;
 }
 
-appPort = appPort != 0 ? appPort : FreePort();
+appPort = appPort != 0 ? appPort : SidecarProcess.FreePort();
 var fired = new Fired();
 await using var app = await Workers.StartAsync(worker, appPort, fired);
 var folder = Directory.CreateTempSubdirectory("actors-bench-").FullName;
-Process? daprd = null;
+SidecarProcess? daprd = null;
 try
 {
     if (http == 0)
     {
-        http = FreePort();
-        daprd = StartSidecar(options["--daprd"]);
+        daprd = await StartSidecarAsync(options["--daprd"]);
+        http = daprd.HttpPort;
     }
 
     await WaitAsync();
@@ -73,28 +72,20 @@ try
 }
 finally
 {
-    daprd?.Kill();
-    daprd?.WaitForExit();
+    daprd?.Dispose();
     Directory.Delete(folder, recursive: true);
 }
 
-string Cost()
-{
-    daprd?.Refresh();
-    return daprd is null ? "" : $"   sidecar {daprd.WorkingSet64 >> 20} MB, {daprd.TotalProcessorTime.TotalSeconds:N1} s of processor time; this process {Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds:N1} s";
-}
+string Cost() => daprd is null
+    ? ""
+    : $"   sidecar {daprd.ResidentMegabytes:N0} MB, {daprd.ProcessorTime.TotalSeconds:N1} s of processor time; this process {Environment.CpuUsage.TotalTime.TotalSeconds:N1} s";
 
-Process StartSidecar(string path)
+async Task<SidecarProcess> StartSidecarAsync(string path)
 {
     var resources = Directory.CreateDirectory(Path.Combine(folder, "resources")).FullName;
     var option = store == "state.sqlite" ? $"\n  - name: connectionString\n    value: \"{Path.Combine(folder, "state.db")}\"" : "";
-    File.WriteAllText(Path.Combine(resources, "store.yaml"), $"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: store\nspec:\n  type: {store}\n  version: v1\n  metadata:\n  - name: actorStateStore\n    value: \"true\"{option}\n");
-    string[] arguments =
-    [
-        "--app-id", "actors-bench", "--app-port", $"{appPort}", "--dapr-http-port", $"{http}", "--dapr-grpc-port", $"{FreePort()}", "--dapr-internal-grpc-port", $"{FreePort()}", "--metrics-port", $"{FreePort()}",
-        "--resources-path", resources, "--dapr-listen-addresses", "127.0.0.1", "--placement-host-address", Text("--placement", "127.0.0.1:50005"), "--scheduler-host-address", Text("--scheduler", "127.0.0.1:50006"), "--log-level", "error",
-    ];
-    return Process.Start(new ProcessStartInfo(path, arguments) { RedirectStandardOutput = options.ContainsKey("--quiet") }) ?? throw new InvalidOperationException($"cannot start {path}");
+    await File.WriteAllTextAsync(Path.Combine(resources, "store.yaml"), $"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: store\nspec:\n  type: {store}\n  version: v1\n  metadata:\n  - name: actorStateStore\n    value: \"true\"{option}\n");
+    return await SidecarProcess.StartAsync(path, "actors-bench", appPort, "http", resources, "--placement-host-address", Text("--placement", "127.0.0.1:50005"), "--scheduler-host-address", Text("--scheduler", "127.0.0.1:50006"));
 }
 
 async Task WaitAsync()
@@ -116,11 +107,4 @@ async Task WaitAsync()
         if (DateTime.UtcNow > end)
             throw new TimeoutException("the sidecar does not host the actors");
     }
-}
-
-static int FreePort()
-{
-    using var listener = new TcpListener(IPAddress.Loopback, 0);
-    listener.Start();
-    return ((IPEndPoint)listener.LocalEndpoint).Port;
 }
