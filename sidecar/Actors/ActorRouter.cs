@@ -63,6 +63,7 @@ internal sealed partial class ActorRouter(SidecarRuntime runtime, ActorDirectory
         var unreachable = runtime.Resiliency.BuiltIn("DaprBuiltInActorRetries");
         for (var (missing, lost, moved) = (0, 0, 0); ;)
         {
+            var seen = directory.Seen;
             if (await directory.FindAsync(type, id, cancellationToken).ConfigureAwait(false) is not { } host)
             {
                 if (notFound?.Delay(++missing) is not { } pause)
@@ -78,7 +79,7 @@ internal sealed partial class ActorRouter(SidecarRuntime runtime, ActorDirectory
             }
             catch (ActorMovedException) when (++moved < MovedAttempts)
             {
-                await directory.ChangeAsync(ChangeLimit, cancellationToken).ConfigureAwait(false);
+                await directory.ChangeAsync(seen, ChangeLimit, cancellationToken).ConfigureAwait(false);
             }
             catch (ActorMovedException)
             {
@@ -89,7 +90,7 @@ internal sealed partial class ActorRouter(SidecarRuntime runtime, ActorDirectory
                 // It has ended and placement will say so, or it cannot be reached for the moment.
                 if (unreachable.Delay(++lost) is not { } pause)
                     throw new ActorCallException(e.Message, inner: e);
-                await directory.ChangeAsync(pause, cancellationToken).ConfigureAwait(false);
+                await directory.ChangeAsync(seen, pause, cancellationToken).ConfigureAwait(false);
             }
         }
     }

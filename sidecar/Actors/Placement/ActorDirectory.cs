@@ -53,12 +53,15 @@ internal sealed class ActorDirectory : IPlacementListener, IAsyncDisposable
         return (view.Next ?? view.Current).Find(type, id)?.Id == Self.Id;
     }
 
-    /// <summary>Completes with the next change of the table; at once where it is not the one that was in force at the time of the look-up.</summary>
-    public async ValueTask ChangeAsync(TimeSpan limit, CancellationToken cancellationToken)
+    /// <summary>What look-ups are answered from, for <see cref="ChangeAsync"/>.</summary>
+    public object Seen => _view;
+
+    /// <summary>Completes when look-ups are answered from something else than what was seen, or at the limit.</summary>
+    public async ValueTask ChangeAsync(object seen, TimeSpan limit, CancellationToken cancellationToken)
     {
         try
         {
-            await _view.Changed.Task.WaitAsync(limit, _runtime.Time, cancellationToken).ConfigureAwait(false);
+            await ((View)seen).Changed.Task.WaitAsync(limit, _runtime.Time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
