@@ -14,6 +14,7 @@ try
         DoctorCommand.Create(),
         BenchCommand.Create(),
         WorkflowCommand.Create(),
+        PublishCommand.Create(),
         TestCommand.Create(),
     };
     foreach (var command in ControlCommands.Create().Concat(RetailCommands.Create()))

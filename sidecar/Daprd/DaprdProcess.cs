@@ -124,8 +124,12 @@ internal static partial class DaprdProcess
     [LoggerMessage(Level = LogLevel.Information, Message = "Received signal 'hangup'; restarting")]
     private static partial void LogReload(ILogger logger);
 
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint SetSignal(int signal, nint handler);
+
     private sealed class Signals : IDisposable
     {
+        private const int Interrupt = 2;
         private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _again = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly CancellationTokenSource _stopping = new();
@@ -134,6 +138,9 @@ internal static partial class DaprdProcess
 
         public Signals()
         {
+            // A shell that starts a program in the background has it ignore the interrupt; daprd obeys it all the same.
+            if (!OperatingSystem.IsWindows())
+                _ = SetSignal(Interrupt, 0);
             foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP })
                 _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
         }

@@ -2,6 +2,7 @@ using DaprPlatform.Daprd;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.StandIns;
 
+BundledSqlite.Use();
 if (args is ["stand-in", .. var standIn])
     return await StandInProcess.RunAsync(standIn).ConfigureAwait(false);
 if (args is ["config-set", .. var item])
@@ -21,6 +22,12 @@ catch (FlagException e)
 if (flags.Has("version"))
 {
     Console.WriteLine(SidecarRuntime.DaprVersion);
+    return 0;
+}
+
+if (flags.Has("build-info"))
+{
+    Console.WriteLine($"Version: {SidecarRuntime.DaprVersion}\nGit Commit: embedded\nGit Version: v{SidecarRuntime.DaprVersion}");
     return 0;
 }
 

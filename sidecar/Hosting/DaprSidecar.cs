@@ -66,7 +66,10 @@ public sealed partial class DaprSidecar : IAsyncDisposable
     {
         var clock = Stopwatch.StartNew();
         LogStarting(SidecarRuntime.DaprVersion);
+        LogStandalone();
         LogAppId(Options.AppId);
+        if (Options.PlacementHostAddress.Length == 0)
+            LogNoActors();
         try
         {
             await _runtime.LoadAsync(cancellationToken).ConfigureAwait(false);
@@ -215,6 +218,12 @@ public sealed partial class DaprSidecar : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Starting Dapr Runtime -- version {Version} -- commit embedded")]
     private partial void LogStarting(string version);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "standalone mode configured")]
+    private partial void LogStandalone();
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Actor runtime disabled")]
+    private partial void LogNoActors();
 
     [LoggerMessage(Level = LogLevel.Information, Message = "app id: {AppId}")]
     private partial void LogAppId(string appId);

@@ -9,6 +9,7 @@ using DaprPlatform.Sidecar.Resources;
 using Dapr.Proto.Runtime.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.Hosting;
 
@@ -252,8 +253,9 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
 }
 
 /// <summary><c>POST /v1.0/shutdown</c> and the rpc Shutdown.</summary>
-internal sealed class ShutdownApi(SidecarRuntime runtime) : IBuildingBlock
+internal sealed partial class ShutdownApi(SidecarRuntime runtime) : IBuildingBlock
 {
+    private readonly ILogger _logger = runtime.Loggers.CreateLogger("dapr.runtime");
     private const string ForceHeader = "dapr-force-shutdown";
     private static readonly TimeSpan Answer = TimeSpan.FromMilliseconds(100);
 
@@ -267,6 +269,7 @@ internal sealed class ShutdownApi(SidecarRuntime runtime) : IBuildingBlock
     public void Request(string? force)
     {
         var forced = string.Equals(force, "true", StringComparison.OrdinalIgnoreCase);
+        LogRequested();
         _ = EndAsync(forced);
     }
 
@@ -277,6 +280,9 @@ internal sealed class ShutdownApi(SidecarRuntime runtime) : IBuildingBlock
         await Task.Delay(Answer, runtime.Time).ConfigureAwait(false);
         runtime.Shutdown.Request(forced);
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Shutdown requested via API")]
+    private partial void LogRequested();
 }
 
 internal sealed partial class DaprGrpcService

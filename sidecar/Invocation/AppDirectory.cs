@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Http;
@@ -14,6 +16,8 @@ namespace DaprPlatform.Sidecar.Invocation;
 /// </summary>
 internal sealed class AppDirectory
 {
+    private const int LongestName = 200;
+
     // Two changes within one tick of the file system's clock have the same time.
     private static readonly TimeSpan ClockGranularity = TimeSpan.FromMilliseconds(50);
     private readonly ConcurrentDictionary<string, ImmutableArray<SidecarRuntime>> _own = new(StringComparer.Ordinal);
@@ -80,7 +84,12 @@ internal sealed class AppDirectory
         }
     }
 
-    private string Folder(string appId) => Path.Combine(_root, Uri.EscapeDataString(appId).Replace(".", "%2E", StringComparison.Ordinal));
+    // Names that no file system has are looked for too: callers may ask for anything.
+    private string Folder(string appId)
+    {
+        var name = Uri.EscapeDataString(appId).Replace(".", "%2E", StringComparison.Ordinal);
+        return Path.Combine(_root, name.Length <= LongestName ? name : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(name))));
+    }
 
     private ImmutableArray<Uri> Others(string appId)
     {

@@ -189,7 +189,13 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
 
     private async Task<IReadOnlyList<Subscription>> AskAsync(CancellationToken cancellationToken)
     {
-        if (_runtime.Options.DisableInitEndpoints.Contains("subscribe") || !_runtime.Components.All<IPubSub>().Any())
+        if (_runtime.Options.DisableInitEndpoints.Contains("subscribe"))
+        {
+            LogSkipped();
+            return [];
+        }
+
+        if (!_runtime.Components.All<IPubSub>().Any())
             return [];
         for (var attempt = 1; ; attempt++)
         {
@@ -252,6 +258,9 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "app is subscribed to the following topics: [{Topics}]")]
     private partial void LogAsked(string topics);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Skipping programmatic subscription loading")]
+    private partial void LogSkipped();
 
     [LoggerMessage(Level = LogLevel.Error, Message = "error getting topic subscriptions from the app: {Reason}")]
     private partial void LogNotAsked(string reason);

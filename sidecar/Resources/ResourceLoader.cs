@@ -12,6 +12,9 @@ namespace DaprPlatform.Sidecar.Resources;
 /// </summary>
 internal sealed partial class ResourceLoader(ILogger<ResourceLoader> logger)
 {
+    private const int DeepestNesting = 100;
+    private const int MostNodes = 200_000;
+
     /// <summary>Files that could not be read as YAML.</summary>
     public HashSet<string> Malformed { get; } = new(StringComparer.Ordinal);
 
@@ -35,14 +38,14 @@ internal sealed partial class ResourceLoader(ILogger<ResourceLoader> logger)
     /// <exception cref="ResourceException">The file is malformed and <paramref name="required"/>.</exception>
     public IReadOnlyList<Resource> LoadFile(string file, bool required = false)
     {
-        var stream = new YamlStream();
+        List<(JsonNode? Json, long Line)> documents;
         try
         {
-            using var text = File.OpenText(file);
-            stream.Load(text);
+            documents = Read(File.ReadAllText(file));
         }
-        catch (Exception e) when (e is YamlException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
+            // The parser has other words than its own exception for some of what is malformed.
             var reason = e is YamlException y ? $"line {y.Start.Line}: {y.Message}" : e.Message;
             if (required)
                 throw new ResourceException($"error loading configuration: {file}: {reason}");
@@ -52,9 +55,9 @@ internal sealed partial class ResourceLoader(ILogger<ResourceLoader> logger)
         }
 
         var resources = new List<Resource>();
-        foreach (var document in stream.Documents)
+        foreach (var (document, line) in documents)
         {
-            if (ToJson(document.RootNode) is not JsonObject json || json.Text("kind") is not { Length: > 0 } kind)
+            if (document is not JsonObject json || json.Text("kind") is not { Length: > 0 } kind)
                 continue;
             var version = json.Text("apiVersion") ?? "";
             var name = json.Object("metadata")?.Text("name") ?? "";
@@ -64,24 +67,52 @@ internal sealed partial class ResourceLoader(ILogger<ResourceLoader> logger)
                 continue;
             }
 
-            resources.Add(new Resource(version, kind, name, json.Object("metadata")?.Text("namespace") ?? "", json, file, (int)document.RootNode.Start.Line));
+            resources.Add(new Resource(version, kind, name, json.Object("metadata")?.Text("namespace") ?? "", json, file, (int)line));
         }
 
         return resources;
     }
 
     /// <summary>A YAML node as JSON; plain scalars get the type YAML gives them, quoted ones stay text.</summary>
+    /// <exception cref="YamlException">It is too large, or refers to itself.</exception>
     public static JsonNode? ToJson(YamlNode node)
     {
+        var left = MostNodes;
+        return ToJson(node, 0, ref left);
+    }
+
+    // References can make a small text large, and nesting without end would end the process: both are looked at first.
+    private static List<(JsonNode? Json, long Line)> Read(string text)
+    {
+        var depth = 0;
+        for (var parser = new Parser(new StringReader(text)); parser.MoveNext();)
+        {
+            depth += parser.Current!.NestingIncrease;
+            if (depth > DeepestNesting)
+                throw new YamlException(parser.Current.Start, parser.Current.End, "it is nested too deeply");
+        }
+
+        var stream = new YamlStream();
+        stream.Load(new StringReader(text));
+        return [.. stream.Documents.Select(d => (ToJson(d.RootNode), d.RootNode.Start.Line))];
+    }
+
+    private static JsonNode? ToJson(YamlNode node, int depth, ref int left)
+    {
+        if (--left < 0 || depth > DeepestNesting)
+            throw new YamlException(node.Start, node.End, "it is too large or refers to itself");
         switch (node)
         {
             case YamlMappingNode mapping:
                 var json = new JsonObject();
                 foreach (var (key, value) in mapping.Children)
-                    json[((YamlScalarNode)key).Value ?? ""] = ToJson(value);
+                    json[(key as YamlScalarNode)?.Value ?? throw new YamlException(key.Start, key.End, "a name must be a text")] = ToJson(value, depth + 1, ref left);
                 return json;
             case YamlSequenceNode sequence:
-                return new JsonArray([.. sequence.Children.Select(ToJson)]);
+                var array = new JsonArray();
+                foreach (var child in sequence.Children)
+                    array.Add(ToJson(child, depth + 1, ref left));
+                return array;
             case YamlScalarNode { Style: ScalarStyle.Plain } scalar:
                 return Plain(scalar.Value ?? "");
             case YamlScalarNode scalar:
