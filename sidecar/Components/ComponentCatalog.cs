@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Observability;
+using DaprPlatform.Sidecar.Pluggable;
 using DaprPlatform.Sidecar.Resources;
 using DaprPlatform.Sidecar.Secrets;
 using Microsoft.Extensions.Logging;
@@ -39,6 +40,9 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
 
     /// <summary>The resource of a loaded component, as read; null when there is none of that name.</summary>
     public Resource? ResourceOf(string name) => _components.TryGetValue(name, out var entry) ? entry.Resource : null;
+
+    /// <summary>Types that are programs of their own.</summary>
+    public PluggableComponents Pluggable { get; set; } = PluggableComponents.Empty;
 
     /// <summary>Where loading is counted; null counts nothing.</summary>
     public DaprMetrics? Metrics { get; set; }
@@ -101,7 +105,7 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
         {
             if (!ComponentTypes.IsCategory(typeName))
                 throw new ComponentException($"incorrect type {typeName}");
-            if (ComponentTypes.Find(typeName, version) is not { } type)
+            if ((Pluggable.Find(typeName, version) ?? ComponentTypes.Find(typeName, version)) is not { } type)
                 throw new ComponentException($"[CREATE_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): couldn't find {ComponentTypes.CategoryOf(typeName)} {typeName}/{version}");
             if (await ResolveAsync(resource, type, cancellationToken).ConfigureAwait(false) is not { } spec)
                 return;
@@ -152,6 +156,7 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
     {
         foreach (var name in _components.Keys.ToArray())
             await RemoveAsync(name).ConfigureAwait(false);
+        await Pluggable.DisposeAsync().ConfigureAwait(false);
     }
 
     private static bool IsActorStore(ComponentSpec spec) => spec.Type.StartsWith("state.", StringComparison.Ordinal) && spec.Flag("actorStateStore");

@@ -5,6 +5,7 @@ using DaprPlatform.Sidecar.Http;
 using DaprPlatform.Sidecar.Invocation;
 using DaprPlatform.Sidecar.Middleware;
 using DaprPlatform.Sidecar.Observability;
+using DaprPlatform.Sidecar.Pluggable;
 using DaprPlatform.Sidecar.Resiliency;
 using DaprPlatform.Sidecar.Resources;
 using Grpc.AspNetCore.Server;
@@ -121,6 +122,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         App = new AppChannel(Options, Time, Metrics, Loggers) { IsHealthy = !Options.EnableAppHealthCheck || Options.AppPort is null };
         Resiliency = ResiliencyProvider.Create(Resources, this);
         Components.Metrics = Metrics;
+        Components.Pluggable = await PluggableComponents.DiscoverAsync(Options, Loggers.CreateLogger("dapr.runtime.pluggable"), cancellationToken).ConfigureAwait(false);
         await Components.LoadAsync(Resources, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
         Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, Loggers.CreateLogger("dapr.runtime.processor"), cancellationToken).ConfigureAwait(false);
         HttpPipeline = HttpPipeline.Create(Configuration.Spec, "httpPipeline", Components);

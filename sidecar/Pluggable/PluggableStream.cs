@@ -1,0 +1,114 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace DaprPlatform.Sidecar.Pluggable;
+
+/// <summary>
+/// A stream of messages from a component, each handled on its own and answered when it is. A stream that breaks is begun again after a moment. Disposing waits for what is being
+/// handled and sends its answers first.
+/// </summary>
+internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposable
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private readonly Func<AsyncDuplexStreamingCall<TAnswer, TMessage>> _open;
+    private readonly TAnswer? _first;
+    private readonly Func<TMessage, CancellationToken, ValueTask<TAnswer>> _handle;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource<bool> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task _running;
+
+    /// <param name="first">Sent when the stream begins; null: nothing.</param>
+    public PluggableStream(Func<AsyncDuplexStreamingCall<TAnswer, TMessage>> open, TAnswer? first, Func<TMessage, CancellationToken, ValueTask<TAnswer>> handle, ILogger logger)
+    {
+        _open = open;
+        _first = first;
+        _handle = handle;
+        _logger = logger;
+        _running = Task.Run(RunAsync);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        _stopped.TrySetResult(false);
+        await _running.ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                using var call = _open();
+                await SessionAsync(call).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is RpcException or IOException or OperationCanceledException or InvalidOperationException or HttpRequestException)
+            {
+                if (!_stopping.IsCancellationRequested)
+                    LogBroken(_logger, (e as RpcException)?.Status.Detail ?? e.Message);
+            }
+
+            if (!_stopping.IsCancellationRequested)
+                await Task.Delay(Pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task SessionAsync(AsyncDuplexStreamingCall<TAnswer, TMessage> call)
+    {
+        var answers = Channel.CreateUnbounded<TAnswer>(new UnboundedChannelOptions { SingleReader = true });
+        if (_first is not null)
+            answers.Writer.TryWrite(_first);
+        var writing = WriteAsync(call, answers.Reader);
+        var open = new HashSet<Task>();
+        try
+        {
+            // A read that waits must not be cut off with its call: what is being handled is still to be answered.
+            while (true)
+            {
+                var next = call.ResponseStream.MoveNext(CancellationToken.None);
+                if (!await (await Task.WhenAny(next, _stopped.Task).ConfigureAwait(false)).ConfigureAwait(false))
+                    break;
+                var handling = HandleAsync(call.ResponseStream.Current, answers.Writer);
+                lock (open)
+                    open.Add(handling);
+                _ = handling.ContinueWith(done =>
+                {
+                    lock (open)
+                        open.Remove(done);
+                }, TaskScheduler.Default);
+            }
+        }
+        finally
+        {
+            Task[] rest;
+            lock (open)
+                rest = [.. open];
+            await Task.WhenAll(rest).ConfigureAwait(false);
+            answers.Writer.TryComplete();
+            await writing.ConfigureAwait(false);
+        }
+    }
+
+    private async Task HandleAsync(TMessage message, ChannelWriter<TAnswer> answers) => answers.TryWrite(await _handle(message, _stopping.Token).ConfigureAwait(false));
+
+    private static async Task WriteAsync(AsyncDuplexStreamingCall<TAnswer, TMessage> call, ChannelReader<TAnswer> answers)
+    {
+        try
+        {
+            await foreach (var answer in answers.ReadAllAsync().ConfigureAwait(false))
+                await call.RequestStream.WriteAsync(answer).ConfigureAwait(false);
+            await call.RequestStream.CompleteAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RpcException or IOException or OperationCanceledException or InvalidOperationException)
+        {
+            // The reading side learns of it too.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the stream of a pluggable component broke; it begins again: {Reason}")]
+    private static partial void LogBroken(ILogger logger, string reason);
+}

@@ -1,0 +1,155 @@
+using System.Text;
+using DaprPlatform.Sidecar.Bindings;
+using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.PubSub;
+using DaprPlatform.Sidecar.Secrets;
+using DaprPlatform.Sidecar.State;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace DaprPlatform.Sidecar.Components.Tests;
+
+/// <summary>Components that are programs of their own, found by their sockets.</summary>
+public sealed class PluggableTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("plug-");
+    private ComponentProgram _program = null!;
+    private Engine _engine = null!;
+    private SidecarRuntime _runtime = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var sockets = _folder.CreateSubdirectory("s").FullName;
+        _program = await ComponentProgram.StartAsync(Path.Combine(sockets, "own.sock"));
+        await File.WriteAllTextAsync(Path.Combine(sockets, "no-socket.txt"), "x");
+        var resources = _folder.CreateSubdirectory("r").FullName;
+        foreach (var kind in new[] { "state", "pubsub", "secretstores", "bindings" })
+        {
+            await File.WriteAllTextAsync(Path.Combine(resources, kind + ".yaml"),
+                $"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: my{kind}\nspec:\n  type: {kind}.own\n  version: v1\n  metadata:\n  - name: colour\n    value: blue\n");
+        }
+
+        _engine = await Engine.OpenAsync(new EngineOptions { DataDirectory = Path.Combine(_folder.FullName, "d") });
+        _runtime = Runtime(resources);
+        await _runtime.LoadAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _runtime.DisposeAsync();
+        await _engine.DisposeAsync();
+        await _program.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public void They_are_loaded_with_what_the_resource_says()
+    {
+        Assert.Equal(["mybindings bindings.own", "mypubsub pubsub.own", "mysecretstores secretstores.own", "mystate state.own"], _runtime.Components.Loaded.Select(c => $"{c.Name} {c.Type}"));
+        Assert.Equal("blue", _program.Properties["colour"]);
+        Assert.StartsWith("my", _program.Instance, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task State_is_kept_with_its_etag()
+    {
+        Assert.True(_runtime.Components.TryGet<IStateStore>("mystate", out var store));
+        Assert.Equal(StateFeatures.ETag | StateFeatures.Ttl, store.Features);
+        Assert.Null(await store.GetAsync("k", Consistency.Strong, new Dictionary<string, string>(), default));
+
+        await store.WriteAsync(new StateWrite(StateOperationKind.Upsert, "k", "v"u8.ToArray()), default);
+        var item = (await store.GetAsync("k", Consistency.Strong, new Dictionary<string, string>(), default))!;
+        Assert.Equal(("v", "1"), (Encoding.UTF8.GetString(item.Value.Span), item.ETag));
+        await Assert.ThrowsAsync<ETagException>(() => store.WriteAsync(new StateWrite(StateOperationKind.Upsert, "k", "w"u8.ToArray(), "9"), default).AsTask());
+
+        // The program has no bulk read: it is asked one by one.
+        var many = await store.GetManyAsync(["k", "none"], new Dictionary<string, string>(), default);
+        Assert.NotNull(many[0]);
+        Assert.Null(many[1]);
+        await store.WriteAsync(new StateWrite(StateOperationKind.Delete, "k"), default);
+        Assert.Null(await store.GetAsync("k", Consistency.Strong, new Dictionary<string, string>(), default));
+    }
+
+    [Fact]
+    public async Task Messages_are_delivered_and_answered()
+    {
+        Assert.True(_runtime.Components.TryGet<IPubSub>("mypubsub", out var broker));
+        var seen = new TaskCompletionSource<PubSubMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var subscription = await broker.SubscribeAsync(new SubscribeRequest("orders", new Dictionary<string, string>(), false), (message, _) =>
+        {
+            seen.TrySetResult(message);
+            return ValueTask.FromResult<string?>("not now");
+        }, default);
+        Assert.Equal("orders", (await _program.Acknowledged.Reader.ReadAsync().AsTask().WaitAsync(Patience)).Topic.Name);
+
+        await broker.PublishAsync(new PubSubMessage("orders", "x"u8.ToArray()), default);
+
+        Assert.Equal("orders", (await seen.Task.WaitAsync(Patience)).Topic);
+        var answer = await _program.Acknowledged.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        Assert.Equal(("m1", "not now"), (answer.AckMessageId, answer.AckError.Message));
+        await subscription.DisposeAsync().AsTask().WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task Disposing_a_subscription_waits_for_its_delivery_and_answers_it()
+    {
+        Assert.True(_runtime.Components.TryGet<IPubSub>("mypubsub", out var broker));
+        var (begun, end) = (new TaskCompletionSource(), new TaskCompletionSource<string?>());
+        var subscription = await broker.SubscribeAsync(new SubscribeRequest("orders", new Dictionary<string, string>(), false), async (_, _) =>
+        {
+            begun.TrySetResult();
+            return await end.Task;
+        }, default);
+        await _program.Acknowledged.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        await broker.PublishAsync(new PubSubMessage("orders", "x"u8.ToArray()), default);
+        await begun.Task.WaitAsync(Patience);
+
+        var disposed = subscription.DisposeAsync().AsTask();
+        Assert.False(disposed.IsCompleted);
+        end.SetResult(null);
+
+        Assert.Null((await _program.Acknowledged.Reader.ReadAsync().AsTask().WaitAsync(Patience)).AckError);
+        await disposed.WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task Secrets_are_read()
+    {
+        Assert.True(_runtime.Components.TryGet<ISecretStore>("mysecretstores", out var secrets));
+        Assert.Equal("secret of db", (await secrets.GetAsync("db", new Dictionary<string, string>(), default))!["db"]);
+    }
+
+    [Fact]
+    public async Task A_binding_is_invoked_and_its_events_are_answered()
+    {
+        Assert.True(_runtime.Components.TryGet<IOutputBinding>("mybindings", out var output));
+        Assert.Equal(["shout"], output.Operations);
+        Assert.Equal("HELLO", Encoding.UTF8.GetString((await output.InvokeAsync(new BindingRequest("shout", "hello"u8.ToArray(), new Dictionary<string, string>()), default))!.Data.Span));
+
+        Assert.True(_runtime.Components.TryGet<IInputBinding>("mybindings", out var input));
+        await using var running = await input.BeginAsync((e, _) => e.Data.Length > 2 ? throw new InvalidOperationException("too long") : ValueTask.CompletedTask, default);
+        _program.Events.Writer.TryWrite(new() { MessageId = "1", Data = Google.Protobuf.ByteString.CopyFromUtf8("ok") });
+        Assert.Null((await _program.Answered.Reader.ReadAsync().AsTask().WaitAsync(Patience)).ResponseError);
+        _program.Events.Writer.TryWrite(new() { MessageId = "2", Data = Google.Protobuf.ByteString.CopyFromUtf8("long") });
+        Assert.Equal("too long", (await _program.Answered.Reader.ReadAsync().AsTask().WaitAsync(Patience)).ResponseError.Message);
+    }
+
+    [Fact]
+    public async Task A_program_that_refuses_to_begin_is_an_error_of_the_component()
+    {
+        var resources = _folder.CreateSubdirectory("refused").FullName;
+        await File.WriteAllTextAsync(Path.Combine(resources, "a.yaml"), "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: x\nspec:\n  type: state.own\n  version: v1\n  metadata:\n  - name: refuse\n    value: \"1\"\n");
+        await using var runtime = Runtime(resources);
+
+        var refused = await Assert.ThrowsAsync<ComponentException>(() => runtime.LoadAsync(CancellationToken.None));
+
+        Assert.Contains("it will not", refused.Message, StringComparison.Ordinal);
+    }
+
+    private SidecarRuntime Runtime(string resources) => new(_engine, new SidecarOptions
+    {
+        AppId = "plugged",
+        ResourcesPaths = [resources],
+        Environment = new Dictionary<string, string> { ["DAPR_COMPONENTS_SOCKETS_FOLDER"] = Path.Combine(_folder.FullName, "s") },
+    }, NullLoggerFactory.Instance);
+}
