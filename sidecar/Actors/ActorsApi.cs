@@ -179,6 +179,8 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
     public void StartTimer(string type, string id, ActorTick tick, string ttl)
     {
         Check(type, id);
+        if (tick.Name.Length == 0)
+            throw ActorErrors.BadRequest("timer name cannot be empty");
         if (ActorName.Refusal(tick.Name) is { } bad)
             throw ActorErrors.BadRequest(bad);
         if (!_hosted.IsHosted(type))
@@ -287,7 +289,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
             try
             {
                 await _directory.ReportAsync([.. hosted.Keys.Order(StringComparer.Ordinal)], cancelled).ConfigureAwait(false);
-                _runtime.Metrics.Actors.Reported(hosted.Keys);
+                _runtime.Metrics.Actors.Reported();
             }
             catch (Exception e) when (e is ApiException or StandIns.StandInException or RpcException)
             {

@@ -55,12 +55,14 @@ internal sealed class ActorInstance(string type, string id, ActorSettings settin
 /// </summary>
 internal sealed partial class HostedActors : IDisposable
 {
+    // Thousands may become idle at the same time; the app is told of so many at once.
     private const int DeactivatedTogether = 32;
     private static readonly TimeSpan DeactivationLimit = TimeSpan.FromSeconds(10);
     private readonly TimeProvider _time;
     private readonly ActorMetrics _metrics;
     private readonly ILogger _logger;
     private readonly TimerQueue<ActorInstance> _idle;
+    private readonly SemaphoreSlim _slots = new(DeactivatedTogether);
     private volatile FrozenDictionary<string, HostedType> _types = FrozenDictionary<string, HostedType>.Empty;
 
     public HostedActors(TimeProvider time, ActorMetrics metrics, ILogger logger)
@@ -141,13 +143,12 @@ internal sealed partial class HostedActors : IDisposable
             }
         }
 
-        // All stop to take calls at once; the app is told of so many at a time.
-        using var slots = new SemaphoreSlim(DeactivatedTogether);
+        // All stop to take calls at once.
         await Task.WhenAll(leaving.Select(async l =>
         {
             if (rebalanced)
                 _metrics.Rebalanced(l.Type.Name);
-            await DeactivateAsync(l.Type, l.Instance, l.Instance.Settings.Drain ? l.Instance.Settings.DrainTimeout : TimeSpan.Zero, slots).ConfigureAwait(false);
+            await DeactivateAsync(l.Type, l.Instance, l.Instance.Settings.Drain ? l.Instance.Settings.DrainTimeout : TimeSpan.Zero).ConfigureAwait(false);
         })).ConfigureAwait(false);
     }
 
@@ -205,11 +206,11 @@ internal sealed partial class HostedActors : IDisposable
         if (due > _time.GetUtcNow())
             _idle.Add(instance, due);
         else if (_types.TryGetValue(instance.Type, out var type))
-            _ = DeactivateAsync(type, instance, TimeSpan.Zero, null);
+            _ = DeactivateAsync(type, instance, TimeSpan.Zero);
     }
 
     // A call that is still under way after its time is cut off.
-    private async Task DeactivateAsync(HostedType type, ActorInstance instance, TimeSpan drain, SemaphoreSlim? slots)
+    private async Task DeactivateAsync(HostedType type, ActorInstance instance, TimeSpan drain)
     {
         if (!instance.TryBeginClosing())
         {
@@ -225,8 +226,7 @@ internal sealed partial class HostedActors : IDisposable
             if (!empty.IsCompleted)
                 await instance.Cut.CancelAsync().ConfigureAwait(false);
             await empty.ConfigureAwait(false);
-            if (slots is not null)
-                await slots.WaitAsync().ConfigureAwait(false);
+            await _slots.WaitAsync().ConfigureAwait(false);
             try
             {
                 using var limit = new CancellationTokenSource(DeactivationLimit, _time);
@@ -235,7 +235,7 @@ internal sealed partial class HostedActors : IDisposable
             }
             finally
             {
-                slots?.Release();
+                _slots.Release();
             }
         }
         catch (Exception e)

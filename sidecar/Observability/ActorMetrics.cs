@@ -30,11 +30,7 @@ internal sealed class ActorMetrics(MetricsRegistry registry)
     public void Rebalanced(string type) => _rebalanced.Increment(type);
 
     /// <summary>Placement was told what is hosted.</summary>
-    public void Reported(IEnumerable<string> types)
-    {
-        foreach (var type in types)
-            _reports.Increment(type, "send");
-    }
+    public void Reported() => _reports.Increment("", "send");
 
     public void ReportFailed(string reason) => _reportFailures.Increment("", "send", reason);
 
