@@ -61,11 +61,11 @@ public static class CashDeskApi
     }
 
     private static async Task<Ok<ListEnvelope<PaymentView>>> ListPaymentsAsync(
-        [FromQuery(Name = "order_id")] string? orderId, int? page, int? limit, string? cursor, ICashDesk payments, CancellationToken cancellationToken)
+        [FromQuery(Name = "order_id")] string? orderId, int? page, int? limit, string? cursor, HttpContext context, ICashDesk payments, CancellationToken cancellationToken)
     {
         var response = await payments.ListPaymentsAsync(
             new ListPaymentsRequest { OrderId = orderId ?? "", Page = Envelope.Page(page, limit, cursor) }, cancellationToken);
-        return TypedResults.Ok(Envelope.Of(response.Payments, PaymentView.From, response.Page));
+        return TypedResults.Ok(Envelope.Page(context, response.Payments, PaymentView.From, response.Page));
     }
 
     private static async Task<Ok<Envelope<PaymentView>>> GetPaymentAsync(string id, ICashDesk payments, CancellationToken cancellationToken) =>

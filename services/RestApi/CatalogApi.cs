@@ -18,7 +18,7 @@ public static class CatalogApi
     public static IEndpointRouteBuilder MapCatalogApi(this IEndpointRouteBuilder app)
     {
         var group = app.MapGroup("/api/v1/inventory").WithTags("inventory");
-        group.MapGet("/products", ListProductsAsync).WithName("ListProducts").WithSummary("Products by SKU, page by page").ProducesProblem(StatusCodes.Status400BadRequest);
+        group.MapGet("/products", ListProductsAsync).WithName("ListProducts").WithSummary("Products by SKU, or sort=price|-price|-sku, page by page").ProducesProblem(StatusCodes.Status400BadRequest);
         group.MapGet("/products/{sku}", GetProductAsync).WithName("GetProduct").WithSummary("One product").ProducesProblem(StatusCodes.Status404NotFound);
         group.MapGet("/categories", ListCategoriesAsync).WithName("ListCategories").WithSummary("Categories with the number of their products");
         group.MapPost("/check", CheckStockAsync).WithName("CheckStock").WithSummary("Whether so many are available now").ProducesProblem(StatusCodes.Status400BadRequest);
@@ -28,11 +28,12 @@ public static class CatalogApi
     }
 
     private static async Task<Ok<ListEnvelope<ProductView>>> ListProductsAsync(
-        [FromQuery(Name = "category_id")] string? categoryId, string? search, int? page, int? limit, string? cursor, ICatalog catalog, CancellationToken cancellationToken)
+        [FromQuery(Name = "category_id")] string? categoryId, string? search, string? sort, int? page, int? limit, string? cursor, HttpContext context, ICatalog catalog,
+        CancellationToken cancellationToken)
     {
         var response = await catalog.ListProductsAsync(
-            new ListProductsRequest { CategoryId = categoryId ?? "", Search = search ?? "", Page = Envelope.Page(page, limit, cursor) }, cancellationToken);
-        return TypedResults.Ok(Envelope.Of(response.Products, ProductView.From, response.Page));
+            new ListProductsRequest { CategoryId = categoryId ?? "", Search = search ?? "", Sort = sort ?? "", Page = Envelope.Page(page, limit, cursor) }, cancellationToken);
+        return TypedResults.Ok(Envelope.Page(context, response.Products, ProductView.From, response.Page));
     }
 
     private static async Task<Results<Ok<Envelope<ProductView>>, StatusCodeHttpResult>> GetProductAsync(

@@ -25,6 +25,13 @@ internal static class Envelope
     public static ListEnvelope<TView> Of<T, TView>(IEnumerable<T> items, Func<T, TView> view, PageInfo page) =>
         new([.. items.Select(view)], new PageView(page.Page == 0 ? null : page.Page, page.Limit, page.Total, NullIfEmpty(page.NextCursor)));
 
+    /// <summary>A page of a list, with its neighbours in <c>Link</c> (RFC 8288).</summary>
+    public static ListEnvelope<TView> Page<T, TView>(HttpContext context, IEnumerable<T> items, Func<T, TView> view, PageInfo page)
+    {
+        PageLinks.Write(context, page);
+        return Of(items, view, page);
+    }
+
     public static PageRequest Page(int? page, int? limit, string? cursor)
     {
         new Validator()

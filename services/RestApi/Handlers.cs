@@ -1,3 +1,4 @@
+using DaprPlatform.Contracts.Baskets;
 using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Contracts.Orders;
 using DaprPlatform.Contracts.Payments;
@@ -66,6 +67,13 @@ public interface ICashDesk
     Task<ListMethodsResponse> ListMethodsAsync(ListMethodsRequest request, CancellationToken cancellationToken);
 
     Task<ListTestCardsResponse> ListTestCardsAsync(ListTestCardsRequest request, CancellationToken cancellationToken);
+}
+
+public interface IBaskets
+{
+    Task<Basket> GetBasketAsync(GetBasketRequest request, CancellationToken cancellationToken);
+
+    Task<Basket> PutBasketAsync(PutBasketRequest request, CancellationToken cancellationToken);
 }
 
 /// <summary>Pays an order; only where the order's total is known, which is the gateway.</summary>

@@ -21,7 +21,7 @@ public static class OrderBookApi
         var group = app.MapGroup("/api/v1/orders").WithTags("orders").RequireAuthorization(Policies.User).ProducesProblem(StatusCodes.Status401Unauthorized);
         group.MapPost("", PlaceOrderAsync).WithName("PlaceOrder").WithSummary("Place an order; honours Idempotency-Key")
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
-        group.MapGet("", ListOrdersAsync).WithName("ListOrders").WithSummary("The user's orders, newest first").ProducesProblem(StatusCodes.Status400BadRequest);
+        group.MapGet("", ListOrdersAsync).WithName("ListOrders").WithSummary("The user's orders, newest first; status filters, sort=total|-total|created_at orders them").ProducesProblem(StatusCodes.Status400BadRequest);
         group.MapGet("/{id}", GetOrderAsync).WithName("GetOrder").WithSummary("One order with its history; Prefer: wait=N waits for the decision")
             .ProducesProblem(StatusCodes.Status404NotFound);
         group.MapPost("/{id}/cancel", CancelOrderAsync).WithName("CancelOrder").WithSummary("Cancel an order that is not shipped")
@@ -79,10 +79,11 @@ public static class OrderBookApi
     }
 
     private static async Task<Ok<ListEnvelope<OrderView>>> ListOrdersAsync(
-        string? status, int? page, int? limit, string? cursor, IOrderBook orders, CancellationToken cancellationToken)
+        string? status, string? sort, int? page, int? limit, string? cursor, HttpContext context, IOrderBook orders, CancellationToken cancellationToken)
     {
-        var response = await orders.ListOrdersAsync(new ListOrdersRequest { Status = status ?? "", Page = Envelope.Page(page, limit, cursor) }, cancellationToken);
-        return TypedResults.Ok(Envelope.Of(response.Orders, OrderView.From, response.Page));
+        var response = await orders.ListOrdersAsync(
+            new ListOrdersRequest { Status = status ?? "", Sort = sort ?? "", Page = Envelope.Page(page, limit, cursor) }, cancellationToken);
+        return TypedResults.Ok(Envelope.Page(context, response.Orders, OrderView.From, response.Page));
     }
 
     private static async Task<Ok<Envelope<OrderView>>> GetOrderAsync(string id, HttpContext context, IOrderBook orders, CancellationToken cancellationToken) =>
@@ -160,6 +161,7 @@ public sealed record OrderView(
     string ShippingAddress,
     string PaymentMethod,
     string? PaymentId,
+    long RefundedMinor,
     string? Reason,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt,
@@ -176,12 +178,17 @@ public sealed record OrderView(
             order.ShippingAddress,
             order.PaymentMethod,
             Envelope.NullIfEmpty(order.PaymentId),
+            order.RefundedMinor,
             Envelope.NullIfEmpty(order.Reason),
             order.CreatedAt.ToDateTimeOffset(),
             order.UpdatedAt.ToDateTimeOffset(),
-            [.. order.History.Select(h => new StatusView(h.Status, h.At.ToDateTimeOffset(), Envelope.NullIfEmpty(h.Reason)))]);
+            [.. order.History.Select(StatusView.From)]);
 }
 
 public sealed record OrderLineView(string ProductId, string Name, int Quantity, long UnitPriceMinor, long LineTotalMinor);
 
-public sealed record StatusView(string Status, DateTimeOffset At, string? Reason);
+public sealed record StatusView(string Status, DateTimeOffset At, string? Reason)
+{
+    /// <summary>As the service told it.</summary>
+    public static StatusView From(StatusChange change) => new(change.Status, change.At.ToDateTimeOffset(), Envelope.NullIfEmpty(change.Reason));
+}

@@ -5,12 +5,16 @@ using DaprPlatform.ServiceDefaults;
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("gateway", appPort: 8080, metricsPort: 8081, AppProtocol.Http);
 builder.Services.AddRemoteServices();
+RateLimits.AddTo(builder);
 
 var app = builder.Build();
 app.UseServiceDefaults();
+app.UseRateLimiter();
 app.MapAccountsApi();
 app.MapCatalogApi();
+app.MapBasketApi();
 app.MapOrderBookApi();
+app.MapOrderEventsApi();
 app.MapCashDeskApi();
 app.MapPayApi();
 app.MapNotificationsApi();

@@ -1,3 +1,4 @@
+using Dapr.Jobs.Extensions;
 using DaprPlatform.Inventory.Api;
 using DaprPlatform.Inventory.Data;
 using DaprPlatform.Inventory.Domain;
@@ -5,6 +6,8 @@ using DaprPlatform.RestApi;
 using DaprPlatform.ServiceDefaults;
 using DaprPlatform.ServiceDefaults.Auth;
 using DaprPlatform.ServiceDefaults.Data;
+using DaprPlatform.ServiceDefaults.Events;
+using DaprPlatform.ServiceDefaults.Rpc;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("inventory", appPort: 50053, metricsPort: 9096);
@@ -16,6 +19,9 @@ builder.Services.AddScoped<ICatalog>(provider => provider.GetRequiredService<Cat
 builder.Services.AddScoped<StockKeeper>();
 builder.Services.AddSingleton<ReservationExpiry>();
 builder.Services.AddHostedService(provider => provider.GetRequiredService<ReservationExpiry>());
+builder.Services.AddDaprJobsClient();
+builder.Services.AllowAnonymousRpc("daprplatform.inventory.v1.Catalog", "ListProducts", "GetProduct", "ListCategories", "CheckStock", "GetPrices");
+builder.Services.AddJobHandler<ReservationExpiry>(ReservationExpiry.JobPrefix, static (expiry, cancellationToken) => expiry.ExpireDueAsync(cancellationToken));
 
 var app = builder.Build();
 app.UseServiceDefaults();

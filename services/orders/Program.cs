@@ -20,6 +20,7 @@ builder.Services.AddServiceClient("inventory", invoker => new Stock.StockClient(
 builder.Services.AddServiceClient("payments", invoker => new Charges.ChargesClient(invoker));
 builder.Services.AddOrders(builder.Configuration);
 builder.Services.AddEventHandler<PaymentProcessed, PaymentProcessedHandler, OrdersDb>();
+builder.Services.AddEventHandler<PaymentRefunded, PaymentRefundedHandler, OrdersDb>();
 builder.Services.AddDaprWorkflow(OrderWorkflows.Register);
 
 var app = builder.Build();

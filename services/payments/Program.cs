@@ -5,6 +5,7 @@ using DaprPlatform.RestApi;
 using DaprPlatform.ServiceDefaults;
 using DaprPlatform.ServiceDefaults.Auth;
 using DaprPlatform.ServiceDefaults.Data;
+using DaprPlatform.ServiceDefaults.Rpc;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("payments", appPort: 50054, metricsPort: 9097);
@@ -14,6 +15,7 @@ builder.Services.AddSingleton<PaymentMetrics>();
 builder.Services.AddScoped<CashDesk>();
 builder.Services.AddScoped<ICashDesk>(provider => provider.GetRequiredService<CashDesk>());
 builder.Services.AddScoped<Cashier>();
+builder.Services.AllowAnonymousRpc("daprplatform.payments.v1.Payments", "ListMethods", "ListTestCards");
 
 var app = builder.Build();
 app.UseServiceDefaults();

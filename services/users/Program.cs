@@ -2,6 +2,7 @@ using DaprPlatform.RestApi;
 using DaprPlatform.ServiceDefaults;
 using DaprPlatform.ServiceDefaults.Auth;
 using DaprPlatform.ServiceDefaults.Data;
+using DaprPlatform.ServiceDefaults.Rpc;
 using DaprPlatform.Users.Api;
 using DaprPlatform.Users.Data;
 using DaprPlatform.Users.Domain;
@@ -16,6 +17,7 @@ builder.Services.AddSingleton<PasswordHasher>();
 builder.Services.AddSingleton<RefreshTokens>();
 builder.Services.AddSingleton<UserMetrics>();
 builder.Services.AddScoped<IAccounts, Accounts>();
+builder.Services.AllowAnonymousRpc("daprplatform.users.v1.Users", "Register", "Login", "Refresh", "Logout", "GetKeys");
 
 var app = builder.Build();
 app.UseServiceDefaults();

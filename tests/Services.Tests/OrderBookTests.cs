@@ -1,8 +1,11 @@
 using DaprPlatform.Contracts;
+using DaprPlatform.Contracts.Common;
+using DaprPlatform.Contracts.Events;
 using DaprPlatform.Contracts.Orders;
 using DaprPlatform.Orders.Data;
 using DaprPlatform.Orders.Domain;
 using DaprPlatform.ServiceDefaults.Auth;
+using DaprPlatform.ServiceDefaults.Events;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.ServiceDefaults.Problems;
 using DaprPlatform.Services.Tests.Fixtures;
@@ -77,9 +80,9 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
     }
 
     [Fact]
-    public async Task Twenty_orders_at_once_with_the_same_key_are_one_and_leave_no_gap()
+    public async Task Fifty_orders_at_once_with_the_same_key_are_one_and_leave_no_gap()
     {
-        var answers = await DatabaseFixture.AtOnceAsync(20, _ => PlaceAsync(_user, 1, "at-once"));
+        var answers = await DatabaseFixture.AtOnceAsync(50, _ => PlaceAsync(_user, 1, "at-once"));
         var id = Assert.Single(answers.Select(a => a.Order.Id).Distinct());
         Assert.Single(answers, a => !a.Replayed);
         Assert.Equal(["orders.v1.order_created"], await EventsOfAsync(id));
@@ -133,6 +136,56 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
             db => db.Orders.Where(o => o.Id == id.Value).Select(o => o.CancelRequestedAt).SingleAsync(Cancel)));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("created_at")]
+    [InlineData("total")]
+    [InlineData("-total")]
+    public async Task Pages_by_cursor_hold_every_order_once_in_the_order_asked_for(string sort)
+    {
+        long[] quantities = [3, 1, 2, 1, 3];
+        foreach (var quantity in quantities)
+            await PlaceAsync(_user, quantity);
+        var seen = new List<OrderMessage>();
+        var cursor = "";
+        do
+        {
+            var page = await ListAsync(_user, new ListOrdersRequest { Sort = sort, Page = new PageRequest { Limit = 2, Cursor = cursor } });
+            Assert.Equal(5, page.Page.Total);
+            seen.AddRange(page.Orders);
+            cursor = page.Page.NextCursor;
+        }
+        while (cursor.Length > 0);
+        Assert.Equal(5, seen.Select(o => o.Id).Distinct().Count());
+        Assert.Equal(
+            sort switch
+            {
+                "total" => [1599, 1599, 3198, 4797, 4797],
+                "-total" => [4797, 4797, 3198, 1599, 1599],
+                "created_at" => quantities.Select(q => q * 1599),
+                _ => quantities.Reverse().Select(q => q * 1599),
+            },
+            seen.Select(o => o.TotalMinor));
+    }
+
+    [Fact]
+    public async Task A_page_cannot_be_asked_for_by_an_unknown_order_or_a_foreign_cursor()
+    {
+        Assert.Equal(400, (await RefusedAsync(() => ListAsync(_user, new ListOrdersRequest { Sort = "colour" }))).Status);
+        Assert.Equal(400, (await RefusedAsync(() => ListAsync(_user, new ListOrdersRequest { Page = new PageRequest { Cursor = "Zm9v" } }))).Status);
+        Assert.Equal(400, (await RefusedAsync(() => ListAsync(_user, new ListOrdersRequest { Sort = "total", Page = new PageRequest { Cursor = "Zm9v" } }))).Status);
+    }
+
+    [Fact]
+    public async Task Refunds_are_noted_at_the_order_however_often_and_in_which_order_they_are_told()
+    {
+        var order = (await PlaceAsync(_user, 1)).Order.Id;
+        foreach (var (amount, total) in new (long, long)[] { (500, 500), (99, 599), (500, 500), (99, 599) })
+            await orders.AsAsync<PaymentRefundedHandler, EventOutcome>(handler => handler.HandleAsync(
+                new PaymentRefunded(order, "PAY-1", "REF-1", _user.ToString(), amount, total, "USD", null, orders.Clock.GetUtcNow()), new EventContext("1", "", ""), Cancel));
+        Assert.Equal(599, (await GetAsync(_user, order)).RefundedMinor);
+    }
+
     /// <summary>As the workflow does it.</summary>
     private async Task<string> ConfirmedAsync()
     {
@@ -156,8 +209,8 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
     private Task<OrderMessage> GetAsync(UserId user, string order, string role = Roles.Customer) =>
         orders.AsAsync<OrderBook, OrderMessage>(user, book => book.GetOrderAsync(new GetOrderRequest { OrderId = order }, Cancel), role);
 
-    private Task<ListOrdersResponse> ListAsync(UserId user) =>
-        orders.AsAsync<OrderBook, ListOrdersResponse>(user, book => book.ListOrdersAsync(new ListOrdersRequest(), Cancel));
+    private Task<ListOrdersResponse> ListAsync(UserId user, ListOrdersRequest? request = null) =>
+        orders.AsAsync<OrderBook, ListOrdersResponse>(user, book => book.ListOrdersAsync(request ?? new ListOrdersRequest(), Cancel));
 
     private Task<OrderMessage> CancelAsync(UserId user, string order) =>
         orders.AsAsync<OrderBook, OrderMessage>(user, book => book.CancelOrderAsync(new CancelOrderRequest { OrderId = order }, Cancel));

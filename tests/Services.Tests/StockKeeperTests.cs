@@ -1,3 +1,6 @@
+using System.Globalization;
+using Dapr.Jobs;
+using Dapr.Jobs.Models;
 using DaprPlatform.Contracts;
 using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Inventory.Data;
@@ -5,6 +8,8 @@ using DaprPlatform.Inventory.Domain;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.Services.Tests.Fixtures;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using NSubstitute;
 using Xunit;
 using Outcome = DaprPlatform.Contracts.Inventory.ReservationResult.Types.Outcome;
 
@@ -15,10 +20,10 @@ public sealed class StockKeeperTests(InventoryFixture inventory) : IClassFixture
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Of_fifty_buyers_of_ten_items_ten_get_one_and_nothing_is_oversold()
+    public async Task Of_five_hundred_buyers_of_ten_items_ten_get_one_and_nothing_is_oversold()
     {
         var sku = await inventory.AddProductAsync(10, Cancel);
-        var outcomes = await DatabaseFixture.AtOnceAsync(50, _ => ReserveAsync(OrderId.New(), (sku, 1)));
+        var outcomes = await DatabaseFixture.AtOnceAsync(500, _ => ReserveAsync(OrderId.New(), (sku, 1)));
         Assert.Equal(10, outcomes.Count(o => o.Outcome == Outcome.Done));
         Assert.All(outcomes.Where(o => o.Outcome != Outcome.Done), o =>
         {
@@ -222,6 +227,42 @@ public sealed class StockKeeperTests(InventoryFixture inventory) : IClassFixture
         Assert.Equal((0, 1, 0), await inventory.StockOfAsync(other, Cancel));
     }
 
+    [Fact]
+    public async Task Low_stock_is_told_when_the_threshold_is_crossed_and_not_again_below_it()
+    {
+        var sku = await inventory.AddProductAsync(8, Cancel);
+        await ReserveAsync(OrderId.New(), (sku, 2));
+        Assert.Empty(await EventsOfAsync(sku));
+        await ReserveAsync(OrderId.New(), (sku, 2));
+        await ReserveAsync(OrderId.New(), (sku, 1));
+        await ReserveAsync(OrderId.New(), (sku, 9));
+        Assert.Equal(["inventory.v1.low_stock"], await EventsOfAsync(sku));
+    }
+
+    [Fact]
+    public async Task A_reservation_that_expires_has_a_durable_job_of_its_own_and_a_held_one_has_none()
+    {
+        var sku = await inventory.AddProductAsync(10, Cancel);
+        var (held, expiring) = (OrderId.New(), OrderId.New());
+        await ReserveAsync(held, (sku, 1));
+        var expiresAt = (await ReserveAsync(expiring, hold: false, (sku, 1))).ExpiresAt.ToDateTimeOffset();
+        var names = inventory.Jobs.ReceivedCalls().Where(c => c.GetMethodInfo().Name == nameof(DaprJobsClient.ScheduleJobAsync))
+            .ToDictionary(c => (string)c.GetArguments()[0]!, c => ((DaprJobSchedule)c.GetArguments()[1]!).ExpressionValue);
+        Assert.DoesNotContain(ReservationExpiry.JobPrefix + held, names);
+        Assert.InRange(DateTimeOffset.Parse(names[ReservationExpiry.JobPrefix + expiring], CultureInfo.InvariantCulture) - expiresAt, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task A_job_that_comes_five_times_at_once_releases_once()
+    {
+        var sku = await inventory.AddProductAsync(10, Cancel);
+        await ReserveAsync(OrderId.New(), hold: false, (sku, 4));
+        inventory.Clock.Advance(InventoryFixture.ReservationTtl);
+        var expiry = inventory.Services.GetRequiredService<ReservationExpiry>();
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => expiry.ExpireDueAsync(Cancel)));
+        Assert.Equal((10, 0, 0), await inventory.StockOfAsync(sku, Cancel));
+    }
+
     private Task<ReservationResult> ReserveAsync(OrderId order, params (string Sku, int Quantity)[] lines) => ReserveAsync(order, hold: true, lines);
 
     private Task<ReservationResult> ReserveAsync(OrderId order, bool hold, params (string Sku, int Quantity)[] lines) =>
@@ -245,7 +286,9 @@ public sealed class StockKeeperTests(InventoryFixture inventory) : IClassFixture
         }
     }
 
-    private Task<List<string>> EventsOfAsync(OrderId order) =>
+    private Task<List<string>> EventsOfAsync(OrderId order) => EventsOfAsync(order.ToString());
+
+    private Task<List<string>> EventsOfAsync(string key) =>
         inventory.AsAsync<InventoryDb, List<string>>(db =>
-            db.Set<OutboxMessage>().AsNoTracking().Where(m => m.PartitionKey == order.ToString()).OrderBy(m => m.Id).Select(m => m.Type).ToListAsync(Cancel));
+            db.Set<OutboxMessage>().AsNoTracking().Where(m => m.PartitionKey == key).OrderBy(m => m.Id).Select(m => m.Type).ToListAsync(Cancel));
 }

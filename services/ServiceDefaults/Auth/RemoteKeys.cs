@@ -5,29 +5,38 @@ using Grpc.Core;
 namespace DaprPlatform.ServiceDefaults.Auth;
 
 /// <summary>The keys of the users service, fetched when a token names one that is not known yet.</summary>
-/// <remarks>Once fetched they keep working while the users service is down. Unknown key ids cause at most one fetch per <see cref="MinInterval"/>.</remarks>
+/// <remarks>
+/// Once fetched they keep working while the users service is down. Unknown key ids cause at most one fetch per <see cref="MinInterval"/>; a set older than
+/// <see cref="MaxAge"/> is fetched again, so that a key that was taken out stops to work.
+/// </remarks>
 internal sealed class RemoteKeys(Users.UsersClient users, TimeProvider time) : IVerificationKeys, IDisposable
 {
     private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(5);
     private readonly SemaphoreSlim _fetching = new(1, 1);
     private volatile Dictionary<string, Jwk> _keys = [];
     private long _fetchedAt;
 
     public async ValueTask<Jwk?> FindAsync(string keyId, CancellationToken cancellationToken)
     {
-        if (_keys.TryGetValue(keyId, out var key))
+        if (_keys.TryGetValue(keyId, out var key) && time.GetElapsedTime(Volatile.Read(ref _fetchedAt)) < MaxAge)
             return key;
         await _fetching.WaitAsync(cancellationToken);
         try
         {
-            if (_keys.TryGetValue(keyId, out key))
+            var age = time.GetElapsedTime(Volatile.Read(ref _fetchedAt));
+            if (_keys.TryGetValue(keyId, out key) ? age < MaxAge : _keys.Count > 0 && age < MinInterval)
                 return key;
-            if (_keys.Count > 0 && time.GetElapsedTime(_fetchedAt) < MinInterval)
-                return null;
             var set = await users.GetKeysAsync(new GetKeysRequest(), cancellationToken: cancellationToken);
             _keys = Jwk.ReadSet(set.JwksJson).ToDictionary(k => k.KeyId, StringComparer.Ordinal);
-            _fetchedAt = time.GetTimestamp();
+            Volatile.Write(ref _fetchedAt, time.GetTimestamp());
             return _keys.GetValueOrDefault(keyId);
+        }
+        catch (RpcException) when (key is not null)
+        {
+            // Not asked again at every request meanwhile.
+            Volatile.Write(ref _fetchedAt, time.GetTimestamp());
+            return key;
         }
         catch (RpcException e)
         {

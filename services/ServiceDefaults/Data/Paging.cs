@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
 using DaprPlatform.Contracts.Common;
 using DaprPlatform.ServiceDefaults.Problems;
@@ -35,6 +36,19 @@ public sealed record Paging(string? Cursor, int Number, int Limit)
         Total = total,
         NextCursor = rows.Count > Limit ? Base64Url.EncodeToString(Encoding.UTF8.GetBytes(key(rows[Limit - 1]))) : "",
     };
+
+    /// <summary>The parts of a cursor that holds a sort value and an id.</summary>
+    /// <exception cref="ProblemException">400: it is not one of that form.</exception>
+    public static (long Value, string Id) Split(string cursor)
+    {
+        var bar = cursor.IndexOf('|', StringComparison.Ordinal);
+        return bar > 0 && long.TryParse(cursor.AsSpan(0, bar), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? (value, cursor[(bar + 1)..])
+            : throw Refusals.Validation("cursor", "is not one of this list");
+    }
+
+    /// <summary>What <see cref="Split"/> reads.</summary>
+    public static string Join(long value, string id) => string.Create(CultureInfo.InvariantCulture, $"{value}|{id}");
 
     private static string Decode(string cursor)
     {

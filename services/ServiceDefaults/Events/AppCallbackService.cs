@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.ServiceDefaults.Metrics;
+using DaprPlatform.ServiceDefaults.Problems;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -13,14 +14,21 @@ namespace DaprPlatform.ServiceDefaults.Events;
 internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
 {
     private readonly Dictionary<string, EventRoute> _routes;
+    private readonly JobRoute[] _jobs;
     private readonly IServiceProvider _provider;
     private readonly ILogger<AppCallbackService> _logger;
     private readonly string _service;
     private readonly Counter<long> _events;
 
     public AppCallbackService(
-        IEnumerable<EventRoute> routes, IServiceProvider provider, IMeterFactory meters, ServiceName service, ILogger<AppCallbackService> logger)
+        IEnumerable<EventRoute> routes,
+        IEnumerable<JobRoute> jobs,
+        IServiceProvider provider,
+        IMeterFactory meters,
+        ServiceName service,
+        ILogger<AppCallbackService> logger)
     {
+        _jobs = [.. jobs];
         _routes = routes.ToDictionary(r => r.Topic, StringComparer.Ordinal);
         _provider = provider;
         _logger = logger;
@@ -33,6 +41,15 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
         var status = await HandleAsync(request, context.CancellationToken);
         _events.Add(1, new("service", _service), new("topic", _routes.ContainsKey(request.Topic) ? request.Topic : "unknown"), new("status", status.ToString()));
         return new TopicEventResponse { Status = status };
+    }
+
+    public override async Task<JobEventResponse> OnJobEvent(JobEventRequest request, ServerCallContext context)
+    {
+        var name = request.Name.Length > 0 ? request.Name : request.Method.StartsWith("job/", StringComparison.Ordinal) ? request.Method[4..] : request.Method;
+        var route = _jobs.FirstOrDefault(j => name.StartsWith(j.Prefix, StringComparison.Ordinal))
+            ?? throw Refusals.NotFound("job-not-found", $"Nothing here takes the job {name}.");
+        await route.Handle(_provider, context.CancellationToken);
+        return new JobEventResponse();
     }
 
     // What the app consumes is declared in components/, with its dead-letter topics.

@@ -45,11 +45,22 @@ public static class EventHandling
         return services.AddSingleton(new EventRoute(TEvent.Topic, DispatchAsync<TEvent, THandler, TContext>));
     }
 
-    private static async Task DispatchAsync<TEvent, THandler, TContext>(
-        IServiceProvider provider, ReadOnlyMemory<byte> data, EventContext context, CancellationToken cancellationToken)
+    /// <summary>Delivers the topic of <typeparamref name="TEvent"/> to a handler that is idempotent by itself, in a service without a database.</summary>
+    public static IServiceCollection AddEventHandler<TEvent, THandler>(this IServiceCollection services)
         where TEvent : IIntegrationEvent
         where THandler : class, IEventHandler<TEvent>
-        where TContext : DbContext
+    {
+        services.AddScoped<THandler>();
+        return services.AddSingleton(new EventRoute(TEvent.Topic, static async (provider, data, context, cancellationToken) =>
+        {
+            var integrationEvent = Read<TEvent>(data, context);
+            await using var scope = provider.CreateAsyncScope();
+            await scope.ServiceProvider.GetRequiredService<THandler>().HandleAsync(integrationEvent, context, cancellationToken);
+        }));
+    }
+
+    private static TEvent Read<TEvent>(ReadOnlyMemory<byte> data, EventContext context)
+        where TEvent : IIntegrationEvent
     {
         TEvent? integrationEvent;
         try
@@ -60,8 +71,18 @@ public static class EventHandling
         {
             throw new MalformedEventException($"The data is not that of a {typeof(TEvent).Name}: {e.Message}", e);
         }
-        if (integrationEvent is null || context.Id.Length is 0 or > 256)
-            throw new MalformedEventException("The event has no data or no usable id.");
+        return integrationEvent is not null && context.Id.Length is > 0 and <= 256
+            ? integrationEvent
+            : throw new MalformedEventException("The event has no data or no usable id.");
+    }
+
+    private static async Task DispatchAsync<TEvent, THandler, TContext>(
+        IServiceProvider provider, ReadOnlyMemory<byte> data, EventContext context, CancellationToken cancellationToken)
+        where TEvent : IIntegrationEvent
+        where THandler : class, IEventHandler<TEvent>
+        where TContext : DbContext
+    {
+        var integrationEvent = Read<TEvent>(data, context);
         await using var scope = provider.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<TContext>();
         var consumer = typeof(THandler).Name;

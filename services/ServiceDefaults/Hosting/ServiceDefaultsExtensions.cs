@@ -42,7 +42,15 @@ public static class ServiceDefaultsExtensions
         services.AddSingleton<HttpMetrics>();
         services.AddHttpContextAccessor();
         services.AddDaprClient();
-        services.AddGrpc(options => options.Interceptors.Add<ProblemInterceptor>());
+        // One of each: without these every call makes its own.
+        services.AddSingleton<ProblemInterceptor>();
+        services.AddSingleton<RpcGuard>();
+        services.AddGrpc(options =>
+        {
+            options.Interceptors.Add<ProblemInterceptor>();
+            // Inside, so that its refusals are problems too.
+            options.Interceptors.Add<RpcGuard>();
+        });
         services.AddSingleton<AppCallbackService>();
         services.AddSingleton<OutboxPublisher>();
         services.AddHealthChecks().AddCheck<SidecarHealthCheck>("sidecar", timeout: TimeSpan.FromSeconds(3));
@@ -67,6 +75,7 @@ public static class ServiceDefaultsExtensions
         app.UseRouting();
         app.Use((context, next) => metrics.InvokeAsync(context, next));
         app.UseRequestIds();
+        app.UseSecurityHeaders();
         app.UseExceptionHandler(static _ => { });
         app.UseStatusCodePages(static context => IsRpc(context.HttpContext) ? Task.CompletedTask : ProblemWriter.WriteStatusAsync(context.HttpContext));
         app.UseCors();
@@ -105,8 +114,8 @@ public static class ServiceDefaultsExtensions
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins(origins)
             .AllowAnyHeader()
-            .WithMethods("GET", "POST", "PUT")
-            .WithExposedHeaders("ETag", "Location", "X-Request-ID", "Retry-After", "Idempotent-Replayed")));
+            .WithMethods("GET", "POST", "PUT", "DELETE")
+            .WithExposedHeaders("ETag", "Link", "Location", "X-Request-ID", "Retry-After", "Idempotent-Replayed")));
     }
 
     private static void AddTokens(this IServiceCollection services, IConfiguration configuration)

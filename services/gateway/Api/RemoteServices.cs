@@ -1,4 +1,5 @@
 using Dapr.Client;
+using DaprPlatform.Contracts.Baskets;
 using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Contracts.Orders;
 using DaprPlatform.Contracts.Payments;
@@ -13,10 +14,12 @@ internal static class RemoteServices
 {
     public static IServiceCollection AddRemoteServices(this IServiceCollection services)
     {
+        services.AddServiceClient("basket", invoker => new Baskets.BasketsClient(invoker));
         services.AddServiceClient("inventory", invoker => new Catalog.CatalogClient(invoker));
         services.AddServiceClient("orders", invoker => new Orders.OrdersClient(invoker));
         services.AddServiceClient("payments", invoker => new Payments.PaymentsClient(invoker));
         services.AddSingleton<IAccounts, RemoteAccounts>();
+        services.AddSingleton<IBaskets, RemoteBaskets>();
         services.AddSingleton<ICatalog, RemoteCatalog>();
         services.AddSingleton<IOrderBook, RemoteOrderBook>();
         services.AddSingleton<RemoteCashDesk>();

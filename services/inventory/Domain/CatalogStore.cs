@@ -31,12 +31,34 @@ internal sealed class CatalogStore(InventoryDb db, StockOptions options, TimePro
         }
         var page = Paging.Read(request.Page);
         var total = await query.LongCountAsync(cancellationToken);
-        var ordered = query.OrderBy(p => p.Sku);
-        var rows = await (page.Cursor is { } after ? ordered.Where(p => string.Compare(p.Sku, after) > 0) : ordered.Skip(page.Offset))
+        var rows = await (page.Cursor is { } cursor ? After(query, request.Sort, cursor) : Sorted(query, request.Sort).Skip(page.Offset))
             .Take(page.Limit + 1).ToListAsync(cancellationToken);
-        var response = new ListProductsResponse { Page = page.Info(total, rows, p => p.Sku) };
+        var byPrice = request.Sort is "price" or "-price";
+        var response = new ListProductsResponse { Page = page.Info(total, rows, p => byPrice ? Paging.Join(p.PriceMinor, p.Sku) : p.Sku) };
         response.Products.AddRange(rows.Take(page.Limit).Select(ToMessage));
         return response;
+    }
+
+    private static IQueryable<ProductRow> Sorted(IQueryable<ProductRow> query, string sort) => sort switch
+    {
+        "" or "sku" => query.OrderBy(p => p.Sku),
+        "-sku" => query.OrderByDescending(p => p.Sku),
+        "price" => query.OrderBy(p => p.PriceMinor).ThenBy(p => p.Sku),
+        "-price" => query.OrderByDescending(p => p.PriceMinor).ThenByDescending(p => p.Sku),
+        _ => throw Refusals.Validation("sort", "must be sku, -sku, price or -price"),
+    };
+
+    private static IQueryable<ProductRow> After(IQueryable<ProductRow> query, string sort, string cursor)
+    {
+        var ordered = Sorted(query, sort);
+        if (sort is "price" or "-price")
+        {
+            var (price, last) = Paging.Split(cursor);
+            return sort == "price"
+                ? ordered.Where(p => p.PriceMinor > price || (p.PriceMinor == price && string.Compare(p.Sku, last) > 0))
+                : ordered.Where(p => p.PriceMinor < price || (p.PriceMinor == price && string.Compare(p.Sku, last) < 0));
+        }
+        return sort == "-sku" ? ordered.Where(p => string.Compare(p.Sku, cursor) < 0) : ordered.Where(p => string.Compare(p.Sku, cursor) > 0);
     }
 
     public async Task<Product> GetProductAsync(GetProductRequest request, CancellationToken cancellationToken) =>

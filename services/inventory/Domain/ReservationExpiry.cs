@@ -1,62 +1,74 @@
+using Dapr;
+using Dapr.Jobs;
+using Dapr.Jobs.Models;
+using DaprPlatform.Contracts;
 using DaprPlatform.Inventory.Data;
 using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Problems;
-using Microsoft.EntityFrameworkCore;
+using Grpc.Core;
 
 namespace DaprPlatform.Inventory.Domain;
 
 /// <summary>
-/// Releases reservations that ran out. What is due is in the database, so a restart loses nothing and several replicas share the work; in between it sleeps
-/// until the next one is due.
+/// Releases reservations that ran out. Each has a durable job of its own that is due with it; the row decides, so a job that comes twice, or to two replicas,
+/// releases once. A job that could not be scheduled, because a process died behind its commit, is made up for by a sweep at the start and every minute.
 /// </summary>
 internal sealed partial class ReservationExpiry(
-    IServiceScopeFactory scopes, MigrationState<InventoryDb> migrations, TimeProvider time, ILogger<ReservationExpiry> logger) : BackgroundService
+    IServiceScopeFactory scopes, DaprJobsClient jobs, MigrationState<InventoryDb> migrations, TimeProvider time, ILogger<ReservationExpiry> logger) : BackgroundService
 {
-    // Reservations made by another replica are noticed no later than this.
-    private static readonly TimeSpan LongestSleep = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2);
-    private readonly Signal _wake = new();
+    /// <summary>Of the names of the jobs; the order's id follows.</summary>
+    public const string JobPrefix = "expire-";
 
-    /// <summary>A reservation with an expiry was made.</summary>
-    public void Wake() => _wake.Set();
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+
+    /// <summary>Lets a job fall due with the reservation. Never fails: the sweep stands behind it.</summary>
+    public async Task ScheduleAsync(OrderId order, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The next full second, so that the reservation is due when the job is.
+            var due = DateTimeOffset.FromUnixTimeSeconds(at.ToUnixTimeSeconds() + 1);
+            await jobs.ScheduleJobAsync(JobPrefix + order, DaprJobSchedule.FromDateTime(due), overwrite: true, cancellationToken: cancellationToken);
+        }
+        catch (Exception e) when (e is DaprException or RpcException or OperationCanceledException)
+        {
+            LogNotScheduled(logger, order.ToString(), e.Message);
+        }
+    }
+
+    /// <summary>Releases everything that is due.</summary>
+    public async Task ExpireDueAsync(CancellationToken cancellationToken)
+    {
+        bool expired;
+        do
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            expired = await scope.ServiceProvider.GetRequiredService<StockKeeper>().ExpireOneAsync(cancellationToken);
+        }
+        while (expired);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await migrations.Done.WaitAsync(stoppingToken);
-        while (!stoppingToken.IsCancellationRequested)
+        using var timer = new PeriodicTimer(Interval, time);
+        do
         {
-            var sleep = RetryDelay;
             try
             {
-                sleep = await ExpireDueAsync(stoppingToken);
+                await ExpireDueAsync(stoppingToken);
             }
-            catch (Exception e) when (Faults.IsTransient(e))
+            catch (Exception e) when (Faults.IsTransient(e) && !stoppingToken.IsCancellationRequested)
             {
                 LogPostponed(logger, e.Message);
             }
-            await _wake.WaitAsync(sleep, time, stoppingToken);
         }
-    }
-
-    /// <summary>How long nothing is due.</summary>
-    private async Task<TimeSpan> ExpireDueAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            await using var scope = scopes.CreateAsyncScope();
-            if (!await scope.ServiceProvider.GetRequiredService<StockKeeper>().ExpireOneAsync(cancellationToken))
-                break;
-        }
-        await using var last = scopes.CreateAsyncScope();
-        var next = await last.ServiceProvider.GetRequiredService<InventoryDb>().Reservations
-            .Where(r => r.State == ReservationState.Reserved).MinAsync(r => r.ExpiresAt, cancellationToken);
-        if (next is null)
-            return LongestSleep;
-        // A due one that was locked by somebody is looked at again shortly.
-        var wait = next.Value - time.GetUtcNow();
-        return wait < TimeSpan.FromMilliseconds(100) ? TimeSpan.FromMilliseconds(100) : wait < LongestSleep ? wait : LongestSleep;
+        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Expiring reservations is put off: {Reason}")]
     private static partial void LogPostponed(ILogger logger, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "The expiry of {Order} has no job and is left to the sweep: {Reason}")]
+    private static partial void LogNotScheduled(ILogger logger, string order, string reason);
 }

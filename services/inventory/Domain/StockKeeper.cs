@@ -99,7 +99,8 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
     private async Task<ReservationResult?> TryReserveAsync(OrderId order, string[] skus, int[] quantities, bool hold, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        if (await TakeStockAsync(skus, quantities, sold: false, cancellationToken) != skus.Length)
+        var taken = await TakeStockAsync(skus, quantities, sold: false, cancellationToken);
+        if (taken.Count != skus.Length)
             return null;
         var now = time.GetUtcNow();
         var reservation = new Reservation
@@ -113,10 +114,11 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         };
         db.Reservations.Add(reservation);
         db.Publish(new StockReserved(order.ToString(), Items(reservation.Lines), reservation.ExpiresAt, now), now);
+        PublishLow(taken, now);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        if (reservation.ExpiresAt is not null)
-            expiry.Wake();
+        if (reservation.ExpiresAt is { } at)
+            await expiry.ScheduleAsync(order, at, cancellationToken);
         return Done(reservation.ExpiresAt);
     }
 
@@ -191,17 +193,28 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         var skus = reservation.Lines.Select(l => l.Sku).ToArray();
         var quantities = reservation.Lines.Select(l => l.Quantity).ToArray();
         await db.Database.CurrentTransaction!.CreateSavepointAsync("take", cancellationToken);
-        if (await TakeStockAsync(skus, quantities, sold: next == ReservationState.Committed, cancellationToken) == skus.Length)
+        var taken = await TakeStockAsync(skus, quantities, sold: next == ReservationState.Committed, cancellationToken);
+        if (taken.Count == skus.Length)
+        {
+            PublishLow(taken, time.GetUtcNow());
             return await MoveAsync(reservation, next, static _ => Task.CompletedTask);
+        }
         await db.Database.CurrentTransaction!.RollbackToSavepointAsync("take", cancellationToken);
         return Refused(ReservationState.OutOfStock, skus);
     }
 
-    /// <summary>The number of lines that could be taken; the transaction is of no use unless it is all of them.</summary>
-    private Task<int> TakeStockAsync(string[] skus, int[] quantities, bool sold, CancellationToken cancellationToken)
+    private void PublishLow(List<TakenStock> taken, DateTimeOffset now)
+    {
+        foreach (var product in taken)
+            if (product.Available <= options.LowStockThreshold && product.Available + product.Quantity > options.LowStockThreshold)
+                db.Publish(new StockLow(product.Sku, product.Available, options.LowStockThreshold, now), now);
+    }
+
+    /// <summary>The lines that could be taken; the transaction is of no use unless it is all of them.</summary>
+    private Task<List<TakenStock>> TakeStockAsync(string[] skus, int[] quantities, bool sold, CancellationToken cancellationToken)
     {
         var (reserve, sell) = sold ? (0, 1) : (1, 0);
-        return db.Database.ExecuteSqlAsync(
+        return db.Database.SqlQuery<TakenStock>(
             $"""
              WITH line AS (SELECT * FROM unnest({skus}, {quantities}) AS l(sku, quantity)),
                   locked AS (SELECT p.sku, line.quantity FROM products p JOIN line ON p.sku = line.sku WHERE p.available >= line.quantity ORDER BY p.sku FOR UPDATE OF p)
@@ -209,8 +222,8 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
                 SET available = p.available - locked.quantity, reserved = p.reserved + {reserve} * locked.quantity,
                     sold = p.sold + {sell} * locked.quantity, updated_at = {time.GetUtcNow()}
                FROM locked WHERE p.sku = locked.sku AND p.available >= locked.quantity
-             """,
-            cancellationToken);
+             RETURNING p.sku AS "Sku", p.available AS "Available", locked.quantity AS "Quantity"
+             """).ToListAsync(cancellationToken);
     }
 
     private async Task MoveStockAsync(IReadOnlyList<ReservationLine> lines, int available, int reserved, int sold, CancellationToken cancellationToken)
@@ -289,4 +302,7 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         result.Skus.AddRange(skus);
         return result;
     }
+
+    /// <param name="Available">What is left.</param>
+    private sealed record TakenStock(string Sku, long Available, int Quantity);
 }

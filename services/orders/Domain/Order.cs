@@ -27,6 +27,9 @@ internal sealed class Order
 
     public Guid? PaymentId { get; private set; }
 
+    /// <summary>Of the payment, in minor units; as far as payments has told.</summary>
+    public long RefundedMinor { get; private set; }
+
     /// <summary>Why it was cancelled.</summary>
     public string Reason { get; private set; } = "";
 

@@ -64,7 +64,7 @@ internal sealed class OrderBook(
         var atMost = TimeSpan.FromSeconds(Math.Clamp(request.WaitSeconds, 0, 30));
         // The whole order is read once, at the end.
         while (atMost - time.GetElapsedTime(started) is var left && left > TimeSpan.Zero
-            && !await waiters.WaitAsync(id, left < LookAgain ? left : LookAgain, IsDecidedAsync, cancellationToken))
+            && !await waiters.WaitAsync(id, left < LookAgain ? left : LookAgain, (order, token) => IsNewsAsync(order, request.KnownChanges, token), cancellationToken))
         {
         }
         return OrderMessages.ToMessage(await FindAsync(id, cancellationToken));
@@ -82,19 +82,13 @@ internal sealed class OrderBook(
         }
         var page = Paging.Read(request.Page);
         var total = await query.LongCountAsync(cancellationToken);
-        // Ids are made in order of time.
-        IQueryable<Order> ordered = query.OrderByDescending(o => o.Id);
-        if (page.Cursor is { } cursor)
-        {
-            var before = Parse(cursor).Value;
-            ordered = ordered.Where(o => o.Id < before);
-        }
-        else
-        {
-            ordered = ordered.Skip(page.Offset);
-        }
+        var ordered = page.Cursor is { } cursor ? After(query, request.Sort, cursor) : Sorted(query, request.Sort).Skip(page.Offset);
         var rows = await ordered.Take(page.Limit + 1).Include(o => o.Lines).Include(o => o.History).AsSplitQuery().ToListAsync(cancellationToken);
-        var response = new ListOrdersResponse { Page = page.Info(total, rows, o => new OrderId(o.Id).ToString()) };
+        var byTotal = request.Sort is "total" or "-total";
+        var response = new ListOrdersResponse
+        {
+            Page = page.Info(total, rows, o => new OrderId(o.Id).ToString() is var id && byTotal ? Paging.Join(o.TotalMinor, id) : id),
+        };
         response.Orders.AddRange(rows.Take(page.Limit).Select(OrderMessages.ToMessage));
         return response;
     }
@@ -122,6 +116,34 @@ internal sealed class OrderBook(
         workflows.Approve(new OrderId(order.Id), request.Approved);
         return OrderMessages.ToMessage(order);
     }
+
+    // Ids are made in order of time. An id makes every other order a total one.
+    private static IQueryable<Order> Sorted(IQueryable<Order> query, string sort) => sort switch
+    {
+        "" or "-created_at" => query.OrderByDescending(o => o.Id),
+        "created_at" => query.OrderBy(o => o.Id),
+        "total" => query.OrderBy(o => o.TotalMinor).ThenBy(o => o.Id),
+        "-total" => query.OrderByDescending(o => o.TotalMinor).ThenByDescending(o => o.Id),
+        _ => throw Refusals.Validation("sort", "must be created_at, -created_at, total or -total"),
+    };
+
+    private static IQueryable<Order> After(IQueryable<Order> query, string sort, string cursor)
+    {
+        var ordered = Sorted(query, sort);
+        if (sort is "total" or "-total")
+        {
+            var (total, text) = Paging.Split(cursor);
+            var last = ParseCursor(text);
+            return sort == "total"
+                ? ordered.Where(o => o.TotalMinor > total || (o.TotalMinor == total && o.Id > last))
+                : ordered.Where(o => o.TotalMinor < total || (o.TotalMinor == total && o.Id < last));
+        }
+        var id = ParseCursor(cursor);
+        return sort == "created_at" ? ordered.Where(o => o.Id > id) : ordered.Where(o => o.Id < id);
+    }
+
+    private static Guid ParseCursor(string text) =>
+        OrderId.TryParse(text, out var id) ? id.Value : throw Refusals.Validation("cursor", "is not one of this list");
 
     private static Dictionary<string, int> Validate(PlaceOrderRequest request, string method)
     {
@@ -228,9 +250,10 @@ internal sealed class OrderBook(
         return answer;
     }
 
-    private async Task<bool> IsDecidedAsync(OrderId id, CancellationToken cancellationToken) =>
-        await Visible().Where(o => o.Id == id.Value).Select(o => (OrderStatus?)o.Status).FirstOrDefaultAsync(cancellationToken) is { } status
-            ? status != OrderStatus.Pending
+    /// <summary>Decided, or for a caller that knows so many changes, changed once more.</summary>
+    private async Task<bool> IsNewsAsync(OrderId id, int knownChanges, CancellationToken cancellationToken) =>
+        await Visible().Where(o => o.Id == id.Value).Select(o => (int?)o.HistoryLength).FirstOrDefaultAsync(cancellationToken) is { } length
+            ? length > Math.Max(1, knownChanges)
             : throw NoSuchOrder();
 
     // One query: a history is a handful of entries, so the product with the lines stays small.
@@ -254,7 +277,10 @@ internal sealed class OrderBook(
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         if (order.Status != previous)
+        {
             metrics.Entered(order);
+            waiters.Decided(id);
+        }
         return await FindAsync(id, cancellationToken);
     }
 

@@ -19,6 +19,7 @@ internal static class OrderMessages
             ShippingAddress = order.ShippingAddress,
             PaymentMethod = order.PaymentMethod,
             PaymentId = order.PaymentId is { } payment ? new PaymentId(payment).ToString() : "",
+            RefundedMinor = order.RefundedMinor,
             Reason = order.Reason,
             CreatedAt = Timestamp.FromDateTimeOffset(order.CreatedAt),
             UpdatedAt = Timestamp.FromDateTimeOffset(order.UpdatedAt),

@@ -154,7 +154,7 @@ internal sealed class Accounts(
     }
 
     public async Task<KeySet> GetKeysAsync(GetKeysRequest request, CancellationToken cancellationToken) =>
-        new() { JwksJson = Jwk.WriteSet([(await keys.GetAsync(cancellationToken)).PublicKey]) };
+        new() { JwksJson = Jwk.WriteSet(await keys.PublicKeysAsync(cancellationToken)) };
 
     private Task CountFailureAsync(Guid userId, DateTimeOffset now, CancellationToken cancellationToken)
     {

@@ -1,13 +1,19 @@
+using Dapr.Jobs;
 using DaprPlatform.Inventory.Data;
 using DaprPlatform.Inventory.Domain;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using NSubstitute;
 
 namespace DaprPlatform.Services.Tests.Fixtures;
 
 public sealed class InventoryFixture : DatabaseFixture
 {
     internal static readonly TimeSpan ReservationTtl = TimeSpan.FromMinutes(15);
+
+    internal const long LowStockThreshold = 5;
+
+    internal DaprJobsClient Jobs { get; } = Substitute.For<DaprJobsClient>();
 
     /// <summary>The SKU of a new product.</summary>
     internal Task<string> AddProductAsync(int available, CancellationToken cancellationToken) =>
@@ -39,8 +45,9 @@ public sealed class InventoryFixture : DatabaseFixture
     private protected override void AddService(IServiceCollection services)
     {
         AddDatabase<InventoryDb>(services);
-        services.AddSingleton(new StockOptions(ReservationTtl, "USD"));
+        services.AddSingleton(new StockOptions(ReservationTtl, "USD", LowStockThreshold));
         services.AddSingleton<StockMetrics>();
+        services.AddSingleton(Jobs);
         services.AddSingleton<ReservationExpiry>();
         services.AddScoped<StockKeeper>();
     }

@@ -4,7 +4,6 @@ using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Orders.Data;
 using DaprPlatform.Orders.Domain;
 using DaprPlatform.ServiceDefaults.Events;
-using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DaprPlatform.Services.Tests.Fixtures;
@@ -23,27 +22,12 @@ public sealed class OrdersFixture : DatabaseFixture
         // Orders are handed to a channel that nobody reads: no workflow is ever called.
         services.AddSingleton(_ => new DaprWorkflowClientBuilder().Build());
         services.AddSingleton<WorkflowStarter>();
-        services.AddSingleton<Catalog.CatalogClient>(new PriceList());
+        services.AddSingleton<Catalog.CatalogClient>(new PriceList(Sku, OtherSku));
         services.AddScoped<OrderBook>();
+        services.AddScoped<PaymentRefundedHandler>();
         services.AddSingleton<EventProbe>();
         services.AddSingleton<AppCallbackService>();
         services.AddEventHandler<UserRegistered, CountingHandler, OrdersDb>();
-    }
-
-    private sealed class PriceList : Catalog.CatalogClient
-    {
-        public override AsyncUnaryCall<GetPricesResponse> GetPricesAsync(
-            GetPricesRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
-        {
-            var response = new GetPricesResponse();
-            foreach (var sku in request.Skus)
-                if (sku is Sku or OtherSku)
-                    response.Products.Add(new PricedProduct { Sku = sku, Name = sku, PriceMinor = 1599, Currency = "USD" });
-                else
-                    response.UnknownSkus.Add(sku);
-            return new AsyncUnaryCall<GetPricesResponse>(
-                Task.FromResult(response), Task.FromResult(new Metadata()), static () => Status.DefaultSuccess, static () => [], static () => { });
-        }
     }
 }
 

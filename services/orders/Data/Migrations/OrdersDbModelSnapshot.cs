@@ -101,6 +101,10 @@ namespace DaprPlatform.Orders.Data.Migrations
                         .HasColumnType("character varying(64)")
                         .HasColumnName("reason");
 
+                    b.Property<long>("RefundedMinor")
+                        .HasColumnType("bigint")
+                        .HasColumnName("refunded_minor");
+
                     b.Property<string>("ShippingAddress")
                         .IsRequired()
                         .HasMaxLength(200)
