@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using DaprPlatform.Contracts.Orders;
 using DaprPlatform.RestApi;
 using DaprPlatform.ServiceDefaults.Auth;
+using Grpc.Core;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace DaprPlatform.Gateway.Api;
@@ -45,7 +46,22 @@ internal static class OrderEventsApi
             }
             if (order.Status is "DELIVERED" or "CANCELLED")
                 yield break;
-            order = await orders.GetOrderAsync(new GetOrderRequest { OrderId = order.Id, WaitSeconds = WaitSeconds, KnownChanges = seen }, cancellationToken);
+            if (await NextAsync(order.Id, seen, orders, cancellationToken) is not { } next)
+                yield break;
+            order = next;
+        }
+    }
+
+    /// <summary>Null when the stream has to end: nobody listens any more, or the order cannot be asked for; a browser connects again by itself.</summary>
+    private static async Task<Order?> NextAsync(string id, int seen, IOrderBook orders, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await orders.GetOrderAsync(new GetOrderRequest { OrderId = id, WaitSeconds = WaitSeconds, KnownChanges = seen }, cancellationToken);
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException)
+        {
+            return null;
         }
     }
 }
