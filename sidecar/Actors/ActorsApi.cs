@@ -26,6 +26,7 @@ internal interface IActorTypeSource
 internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyncDisposable
 {
     private static readonly TimeSpan RegistrationPatience = TimeSpan.FromSeconds(5);
+    private const double DrainShare = 0.8;
     private readonly SidecarRuntime _runtime;
     private readonly ILogger _logger;
     private readonly HostedActors _hosted;
@@ -261,6 +262,13 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
         }
     }
 
+    // Who drains for longer than a table may take would be left out of it.
+    private FrozenDictionary<string, ActorSettings> Bounded(IReadOnlyDictionary<string, ActorSettings> types)
+    {
+        var longest = _runtime.Options.ActorsDisseminateTimeout * DrainShare;
+        return types.ToFrozenDictionary(t => t.Key, t => t.Value.DrainTimeout > longest ? t.Value with { DrainTimeout = longest } : t.Value, StringComparer.Ordinal);
+    }
+
     // Brings what is hosted into line with what the app says. Types that go are deactivated before they are forgotten.
     private async Task RegisterAsync(bool stopping = false)
     {
@@ -273,7 +281,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
             stopping |= _stopped is not null;
             var overStream = _streams.IsOpen;
             IActorApp app = overStream ? _streams : _http;
-            var types = stopping || !_appIsThere ? FrozenDictionary<string, ActorSettings>.Empty : overStream ? _streams.Types : _configured;
+            var types = stopping || !_appIsThere ? FrozenDictionary<string, ActorSettings>.Empty : Bounded(overStream ? _streams.Types : _configured);
             var hosted = State.IsConfigured ? types : FrozenDictionary<string, ActorSettings>.Empty;
             _registered = types;
             var before = _hosted.Types.ToDictionary(t => t.Name, t => t.Settings, StringComparer.Ordinal);
