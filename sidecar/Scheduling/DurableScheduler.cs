@@ -124,6 +124,12 @@ internal sealed partial class DurableScheduler : IScheduler, IAsyncDisposable
         return WriteAsync(work, work.Task);
     }
 
+    public Task EnterAsync(JobScope scope, string home, CancellationToken cancellationToken)
+    {
+        var work = new EnterWork(this, scope, home);
+        return WriteAsync(work, work.Task);
+    }
+
     public ValueTask<IAsyncDisposable> ConsumeAsync(JobScope scope, JobHandler handler, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -602,6 +608,43 @@ internal sealed partial class DurableScheduler : IScheduler, IAsyncDisposable
         public override void Complete() => _done.TrySetResult();
 
         public override void Fail(Exception error) => _done.TrySetException(error);
+    }
+
+    private sealed class EnterWork(DurableScheduler scheduler, JobScope scope, string home) : StoreWork
+    {
+        private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private List<long> _left = [];
+
+        public Task Task => _done.Task;
+
+        public override bool NeedsSavepoint => false;
+
+        public override void Run(StoreConnection connection)
+        {
+            _left = [];
+            var id = JobTable.FindScope(connection, scheduler._server, scope) is not 0 and var known ? known : JobTable.AddScope(connection, scheduler._server, scope);
+            var homes = JobTable.Homes(connection, id);
+            if (homes.Contains(home))
+                return;
+            if (homes.Count > 0 && homes.TrueForAll(IsGone))
+            {
+                _left = JobTable.WithPrefix(connection, id, null, "");
+                foreach (var job in _left)
+                    JobTable.Delete(connection, job);
+                JobTable.DeleteHomes(connection, id);
+            }
+
+            JobTable.AddHome(connection, id, home);
+        }
+
+        public override void Committed() => scheduler.Deleted(scope, _left);
+
+        public override void Complete() => _done.TrySetResult();
+
+        public override void Fail(Exception error) => _done.TrySetException(error);
+
+        // Other folders may be away for a while: a disk that is not mounted, a checkout of another branch.
+        private static bool IsGone(string folder) => folder.StartsWith(Path.GetTempPath(), StringComparison.Ordinal) && !Directory.Exists(folder);
     }
 
     private sealed class DeleteWork(DurableScheduler scheduler, JobScope scope, Func<StoreConnection, long, List<long>> find) : StoreWork

@@ -89,6 +89,13 @@ internal interface IScheduler
     /// <summary>Deletes the jobs of a scope, or of one actor of it, whose name begins with a prefix (empty: all).</summary>
     Task DeleteAllAsync(JobScope scope, string? actorId, string namePrefix, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Says from which folder a scope is used. When all folders it was used from were in the folder for temporary files and are gone, what it holds is left over from a session that
+    /// is over: it is deleted and does not fire into the next app of that name.
+    /// </summary>
+    /// <param name="home">Full path of the folder of the sidecar's resources.</param>
+    Task EnterAsync(JobScope scope, string home, CancellationToken cancellationToken);
+
     /// <summary>Takes part in the jobs of a scope until disposed of; that waits for handlers under way.</summary>
     ValueTask<IAsyncDisposable> ConsumeAsync(JobScope scope, JobHandler handler, CancellationToken cancellationToken);
 }

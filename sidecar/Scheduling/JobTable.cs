@@ -19,6 +19,7 @@ internal sealed class JobTable(DurableStore store)
             UNIQUE (server, owner, namespace, name));
         CREATE TABLE IF NOT EXISTS scheduler_jobs (id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, actor TEXT NOT NULL, name TEXT NOT NULL, due INTEGER NOT NULL, fired INTEGER NOT NULL,
             expires INTEGER NOT NULL, spec BLOB NOT NULL, UNIQUE (scope, actor, name));
+        CREATE TABLE IF NOT EXISTS scheduler_homes (scope INTEGER NOT NULL, folder TEXT NOT NULL, PRIMARY KEY (scope, folder)) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS scheduler_jobs_due ON scheduler_jobs (scope, due, id);
         """;
 
@@ -132,6 +133,21 @@ internal sealed class JobTable(DurableStore store)
         statement.Reset();
         return ids;
     }
+
+    /// <summary>The folders that a scope was used from.</summary>
+    public static List<string> Homes(StoreConnection connection, long scope)
+    {
+        var statement = connection.Prepared("SELECT folder FROM scheduler_homes WHERE scope = ?1").Bind(1, scope);
+        var folders = new List<string>();
+        while (statement.Read())
+            folders.Add(statement.Text(0));
+        return folders;
+    }
+
+    public static void AddHome(StoreConnection connection, long scope, string folder) =>
+        connection.Prepared("INSERT OR IGNORE INTO scheduler_homes (scope, folder) VALUES (?1, ?2)").Bind(1, scope).Bind(2, folder).Run();
+
+    public static void DeleteHomes(StoreConnection connection, long scope) => connection.Prepared("DELETE FROM scheduler_homes WHERE scope = ?1").Bind(1, scope).Run();
 
     public static Job Parse(byte[] spec) => Job.Parser.ParseFrom(spec);
 

@@ -62,6 +62,9 @@ internal sealed class RemoteScheduler : IScheduler, IAsyncDisposable
         return SendAsync(request, repeatable: true, cancellationToken).AsTask();
     }
 
+    public Task EnterAsync(JobScope scope, string home, CancellationToken cancellationToken) =>
+        SendAsync(new SchedulerRequest { Scope = SchedulerWire.Scope(scope), Enter = home }, repeatable: true, cancellationToken).AsTask();
+
     public async ValueTask<IAsyncDisposable> ConsumeAsync(JobScope scope, JobHandler handler, CancellationToken cancellationToken)
     {
         var consumer = new Consumer(this, scope, handler);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.StandIns;
 
@@ -7,6 +8,7 @@ namespace DaprPlatform.Sidecar.Scheduling;
 internal static class Schedulers
 {
     private const int Port = 50006;
+    private static readonly ConditionalWeakTable<SidecarRuntime, HomedScheduler> Known = [];
 
     /// <summary>The sidecar has a scheduler: <c>--scheduler-host-address</c> is given.</summary>
     public static bool IsOn(SidecarRuntime runtime) => runtime.Options.SchedulerHostAddress.Length > 0;
@@ -18,7 +20,10 @@ internal static class Schedulers
             throw new SchedulerException(SchedulerRefusal.Unavailable, "scheduler clients are disabled");
         try
         {
-            return await runtime.Engine.StandIns.GetAsync(StandInKinds.Scheduler, StandInAddress.Of(runtime.Options.SchedulerHostAddress, Port), cancellationToken).ConfigureAwait(false);
+            if (Known.TryGetValue(runtime, out var known))
+                return known;
+            var scheduler = await runtime.Engine.StandIns.GetAsync(StandInKinds.Scheduler, StandInAddress.Of(runtime.Options.SchedulerHostAddress, Port), cancellationToken).ConfigureAwait(false);
+            return Known.GetValue(runtime, r => new HomedScheduler(scheduler, Path.GetFullPath(r.Options.ResourcesPaths.Count > 0 ? r.Options.ResourcesPaths[0] : Environment.CurrentDirectory)));
         }
         catch (Exception e) when (e is StandInException or IOException)
         {

@@ -439,6 +439,43 @@ public sealed class DurableSchedulerTests
     }
 
     [Fact]
+    public async Task Jobs_of_a_session_in_a_temporary_folder_end_with_that_folder()
+    {
+        await using var fixture = await Fixture.OpenAsync();
+        var (first, second, next) = (Directory.CreateTempSubdirectory("home-"), Directory.CreateTempSubdirectory("home-"), Directory.CreateTempSubdirectory("home-"));
+        await EnterAsync(first.FullName);
+        await EnterAsync(second.FullName);
+        await fixture.ScheduleAsync("kept while one is there", due: "1h");
+
+        first.Delete();
+        await EnterAsync(second.FullName);
+        Assert.NotNull(await fixture.GetAsync("kept while one is there"));
+
+        second.Delete();
+        await EnterAsync(next.FullName);
+        Assert.Null(await fixture.GetAsync("kept while one is there"));
+
+        await fixture.ScheduleAsync("of the next session", due: "1h");
+        await EnterAsync(next.FullName);
+        Assert.NotNull(await fixture.GetAsync("of the next session"));
+        next.Delete();
+
+        Task EnterAsync(string home) => fixture.Scheduler.EnterAsync(Fixture.App, home, default);
+    }
+
+    [Fact]
+    public async Task Jobs_of_an_app_elsewhere_outlive_its_folder()
+    {
+        await using var fixture = await Fixture.OpenAsync();
+        await fixture.Scheduler.EnterAsync(Fixture.App, "/srv/an-app-that-was-moved/components", default);
+        await fixture.ScheduleAsync("kept", due: "1h");
+
+        await fixture.Scheduler.EnterAsync(Fixture.App, Directory.GetCurrentDirectory(), default);
+
+        Assert.NotNull(await fixture.GetAsync("kept"));
+    }
+
+    [Fact]
     public async Task Schedulers_of_different_addresses_are_apart()
     {
         await using var fixture = await Fixture.OpenAsync();
