@@ -76,7 +76,7 @@ internal sealed class DurableStore : IAsyncDisposable
             writer.Open();
             writer.Execute($"PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds};");
             writer.Execute($"PRAGMA journal_mode={(options.WriteAheadLog || memory ? "WAL" : "DELETE")};");
-            writer.Execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY;");
+            writer.Execute("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY;");
             return new DurableStore(path, connectionString, options, writer, ownership);
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
@@ -134,7 +134,7 @@ internal sealed class DurableStore : IAsyncDisposable
         {
             connection = new StoreConnection(_connectionString);
             connection.Open();
-            connection.Execute($"PRAGMA query_only=1; PRAGMA busy_timeout={(int)_options.BusyTimeout.TotalMilliseconds}; PRAGMA cache_size=-4000;");
+            connection.Execute($"PRAGMA query_only=1; PRAGMA busy_timeout={(int)_options.BusyTimeout.TotalMilliseconds}; PRAGMA cache_size=-1000;");
         }
 
         try

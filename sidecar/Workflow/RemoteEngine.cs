@@ -20,6 +20,9 @@ internal static class EngineProtocol
     /// <summary>Set by workers too: they echo the token of a work item.</summary>
     public const string Tokens = "dapr-workflow-tokens";
 
+    /// <summary>Likewise: they keep the past events that they are sent.</summary>
+    public const string KeepsHistory = "dapr-workflow-keeps-history";
+
     /// <summary>What a sidecar says that does not have the engine.</summary>
     public const string NotHere = "the workflow engine is not here";
 
@@ -65,6 +68,8 @@ internal sealed class RemoteEngine(GrpcChannel channel, string hub) : IWorkflowE
             headers.Add(EngineProtocol.MaxActivities, activities.ToString(CultureInfo.InvariantCulture));
         if (worker.TakesTokens)
             headers.Add(EngineProtocol.Tokens, "1");
+        if (worker.KeepsHistory)
+            headers.Add(EngineProtocol.KeepsHistory, "1");
         using var call = _client.GetWorkItems(new GetWorkItemsRequest(), headers, cancellationToken: cancellationToken);
         while (await call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false))
             await writer.WriteAsync(call.ResponseStream.Current, cancellationToken).ConfigureAwait(false);

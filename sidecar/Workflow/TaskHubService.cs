@@ -16,7 +16,7 @@ internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSi
 
     public override Task GetWorkItems(GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context) => Run("", context, async () =>
     {
-        await api.ServeWorkerAsync(context.RequestHeaders.GetValue(EngineProtocol.Tokens) is not null, responseStream, context.CancellationToken).ConfigureAwait(false);
+        await api.ServeWorkerAsync(context.RequestHeaders.GetValue(EngineProtocol.Tokens) is not null, context.RequestHeaders.GetValue(EngineProtocol.KeepsHistory) is not null, responseStream, context.CancellationToken).ConfigureAwait(false);
         return true;
     });
 
@@ -152,7 +152,7 @@ internal sealed class TaskHubForPeers(WorkflowApi api) : TaskHubService(api)
     {
         var headers = context.RequestHeaders;
         var group = engine.Hub.GroupOf(headers.GetValue(EngineProtocol.Group) ?? "", Number(EngineProtocol.MaxTurns), Number(EngineProtocol.MaxActivities));
-        await engine.ServeWorkerAsync(new WorkerProfile(group, headers.GetValue(EngineProtocol.Tokens) is not null), responseStream, ended).ConfigureAwait(false);
+        await engine.ServeWorkerAsync(new WorkerProfile(group, headers.GetValue(EngineProtocol.Tokens) is not null, headers.GetValue(EngineProtocol.KeepsHistory) is not null), responseStream, ended).ConfigureAwait(false);
         return true;
 
         int? Number(string name) => int.TryParse(headers.GetValue(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;

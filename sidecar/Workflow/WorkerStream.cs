@@ -16,7 +16,7 @@ internal interface IWorkerTask
     /// <summary>The stream it was given to; null while it waits. The dispatcher's to set.</summary>
     WorkerStream? Stream { get; set; }
 
-    WorkItem ToWorkItem(WorkerProfile worker);
+    WorkItem ToWorkItem(WorkerStream stream);
 }
 
 /// <summary>One activity of one instance.</summary>
@@ -42,13 +42,13 @@ internal sealed class ActivityTask(string instanceId, string executionId, Histor
     /// <summary>For an activity of another app's workflow: takes its answer. Null: it is of this app.</summary>
     public TaskCompletionSource<ActivityResponse>? Answer { get; init; }
 
-    public WorkItem ToWorkItem(WorkerProfile worker)
+    public WorkItem ToWorkItem(WorkerStream stream)
     {
         var task = Scheduled.TaskScheduled;
         return new WorkItem
         {
             // An answer to an earlier hand-out counts as well, but not one for an earlier execution of the instance.
-            CompletionToken = worker.TakesTokens && Answer is null ? ExecutionId : "",
+            CompletionToken = stream.Worker.TakesTokens && Answer is null ? ExecutionId : "",
             ActivityRequest = new ActivityRequest
             {
                 Name = task.Name,
@@ -66,7 +66,8 @@ internal sealed class ActivityTask(string instanceId, string executionId, Histor
 /// <summary>What is known of a worker.</summary>
 /// <param name="Group">The sidecar it is connected to.</param>
 /// <param name="TakesTokens">It echoes the token of a turn, so that an answer to an earlier hand-out of the turn is told from one to the latest.</param>
-internal sealed record WorkerProfile(WorkerGroup Group, bool TakesTokens);
+/// <param name="KeepsHistory">It keeps the past events that it was sent, so that those of a long history need not be sent again.</param>
+internal sealed record WorkerProfile(WorkerGroup Group, bool TakesTokens, bool KeepsHistory = false);
 
 /// <summary>The GetWorkItems stream of one worker.</summary>
 internal sealed class WorkerStream(WorkerProfile worker, TimeProvider time)
@@ -75,7 +76,26 @@ internal sealed class WorkerStream(WorkerProfile worker, TimeProvider time)
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(10);
     private readonly Channel<IWorkerTask> _queue = Channel.CreateUnbounded<IWorkerTask>(new UnboundedChannelOptions { SingleReader = true });
 
+    // Shorter ones are sent as a whole: keeping them costs more than it saves.
+    private const int LongHistory = 32;
+    private const int KeptInstances = 1024;
+    private readonly Dictionary<string, (string Execution, int Events)> _kept = new(StringComparer.Ordinal);
+
+    public WorkerProfile Worker => worker;
+
     public WorkerGroup Group => worker.Group;
+
+    /// <summary>How many of so many past events the worker has from an earlier turn; from now on it has them all. For the sender of this stream.</summary>
+    public int Keep(string instanceId, string execution, int events)
+    {
+        if (!worker.KeepsHistory || events < LongHistory)
+            return 0;
+        var kept = _kept.TryGetValue(instanceId, out var known) && known.Execution == execution && known.Events <= events ? known.Events : 0;
+        if (_kept.Count >= KeptInstances && kept == 0)
+            _kept.Clear();
+        _kept[instanceId] = (execution, events);
+        return kept;
+    }
 
     /// <summary>What it was given and has not answered; guarded by the dispatcher.</summary>
     public HashSet<IWorkerTask> Given { get; } = [];
@@ -92,7 +112,7 @@ internal sealed class WorkerStream(WorkerProfile worker, TimeProvider time)
             {
                 if (!take(task))
                     continue;
-                var sent = writer.WriteAsync(task.ToWorkItem(worker), cancellationToken);
+                var sent = writer.WriteAsync(task.ToWorkItem(this), cancellationToken);
                 if (!sent.IsCompletedSuccessfully)
                     await sent.WaitAsync(SendTimeout, time, cancellationToken).ConfigureAwait(false);
             }

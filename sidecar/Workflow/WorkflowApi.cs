@@ -51,7 +51,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     /// <summary>Serves one GetWorkItems call until the worker leaves, wherever the engine is meanwhile.</summary>
     /// <exception cref="HubMovedException">The sidecar shuts down.</exception>
     /// <exception cref="ApiException">No placement, or no actor state store.</exception>
-    public async Task ServeWorkerAsync(bool takesTokens, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
+    public async Task ServeWorkerAsync(bool takesTokens, bool keepsHistory, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
     {
         var engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
         Interlocked.Increment(ref _workers);
@@ -61,7 +61,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
             {
                 try
                 {
-                    await engine.ServeWorkerAsync(new WorkerProfile(_group, takesTokens), writer, cancellationToken).ConfigureAwait(false);
+                    await engine.ServeWorkerAsync(new WorkerProfile(_group, takesTokens, keepsHistory), writer, cancellationToken).ConfigureAwait(false);
                     return;
                 }
                 catch (HubMovedException) when (!_runtime.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)

@@ -13,7 +13,7 @@ namespace DaprPlatform.Sidecar.Workflow;
 /// </summary>
 internal sealed partial class WorkflowHub : IAsyncDisposable
 {
-    private const int IdleLimit = 2048;
+    private const int IdleLimit = 1024;
     private const double LargestShare = 0.95;
 
     // An event that no turn has committed for so long is written on its own.

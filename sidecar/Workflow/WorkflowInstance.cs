@@ -326,6 +326,7 @@ internal sealed class InboxItem(HistoryEvent e)
 internal sealed class WorkflowTurn : IWorkerTask
 {
     private readonly WorkItem _item;
+    private readonly string _execution;
 
     public WorkflowTurn(WorkflowInstance instance, HistoryEvent opening, InboxItem[] items, string token)
     {
@@ -333,6 +334,7 @@ internal sealed class WorkflowTurn : IWorkerTask
         Opening = opening;
         Items = items;
         Token = token;
+        _execution = instance.ExecutionId;
         Name = instance.Started?.Name ?? instance.StartInInbox?.ExecutionStarted.Name ?? "";
         var request = new WorkflowRequest { InstanceId = instance.Id };
         request.PastEvents.AddRange(instance.History.Events);
@@ -357,9 +359,16 @@ internal sealed class WorkflowTurn : IWorkerTask
 
     public WorkerStream? Stream { get; set; }
 
-    public WorkItem ToWorkItem(WorkerProfile worker)
+    public WorkItem ToWorkItem(WorkerStream stream)
     {
-        _item.CompletionToken = worker.TakesTokens ? Token : "";
-        return _item;
+        _item.CompletionToken = stream.Worker.TakesTokens ? Token : "";
+        var whole = _item.WorkflowRequest;
+        if (stream.Keep(whole.InstanceId, _execution, whole.PastEvents.Count) is not (> 0 and var kept))
+            return _item;
+        var rest = new WorkflowRequest { InstanceId = whole.InstanceId, KeptEvents = kept };
+        for (var i = kept; i < whole.PastEvents.Count; i++)
+            rest.PastEvents.Add(whole.PastEvents[i]);
+        rest.NewEvents.AddRange(whole.NewEvents);
+        return new WorkItem { WorkflowRequest = rest, CompletionToken = _item.CompletionToken };
     }
 }

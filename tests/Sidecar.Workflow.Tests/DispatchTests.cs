@@ -113,6 +113,31 @@ public sealed class DispatchTests : IAsyncDisposable
         Assert.Equal(OrchestrationStatus.Completed, events![^1].ExecutionCompleted.WorkflowStatus);
     }
 
+    [Fact]
+    public async Task A_worker_that_keeps_histories_is_not_sent_a_long_one_again()
+    {
+        var hub = Open(NoLimits);
+        var client = new WorkflowClient(hub);
+        await using var worker = new FakeWorker(hub, keepsHistory: true);
+        var started = Start(hub, "long");
+        await worker.AnswerAsync(await worker.TurnAsync());
+        await started;
+        var known = 0;
+        for (var i = 0; i < 25; i++)
+        {
+            var raised = client.RaiseAsync("long", "more", null, Token);
+            var turn = await worker.TurnAsync();
+            var past = 2 + 2 * i;
+            Assert.Equal(past, turn.KeptEvents + turn.PastEvents.Count);
+            Assert.Equal(known, turn.KeptEvents);
+            known = past < 32 ? 0 : past;
+            await worker.AnswerAsync(turn);
+            await raised;
+        }
+
+        Assert.True(known > 0);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_hub is not null)

@@ -14,10 +14,10 @@ internal sealed class FakeWorker : IServerStreamWriter<WorkItem>, IAsyncDisposab
     private readonly WorkflowHub _hub;
     private readonly Task _serving;
 
-    public FakeWorker(WorkflowHub hub, WorkerGroup? group = null, bool takesTokens = false)
+    public FakeWorker(WorkflowHub hub, WorkerGroup? group = null, bool takesTokens = false, bool keepsHistory = false)
     {
         _hub = hub;
-        _serving = hub.ServeWorkerAsync(new WorkerProfile(group ?? new WorkerGroup("sidecar", null, null), takesTokens), this, _leave.Token);
+        _serving = hub.ServeWorkerAsync(new WorkerProfile(group ?? new WorkerGroup("sidecar", null, null), takesTokens, keepsHistory), this, _leave.Token);
     }
 
     public WriteOptions? WriteOptions { get; set; }

@@ -18,6 +18,8 @@ internal sealed partial class WorkflowWorker(
     private const int MaxConcurrentTurns = 100;
     private const int MaxConcurrentActivities = 100;
     private const int CompletionAttempts = 6;
+    // Likewise: it leaves out of long histories what it has sent before.
+    private const string KeepsHistory = "dapr-workflow-keeps-history";
     // A sidecar that knows this header gives every item a token, so that an answer sent again after a restart is not taken for one to a later turn. Others ignore it.
     private const string EchoesTokens = "dapr-workflow-tokens";
     private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(30);
@@ -56,10 +58,10 @@ internal sealed partial class WorkflowWorker(
             var worked = false;
             try
             {
-                await foreach (var item in ReadItemsAsync(stoppingToken))
+                await foreach (var (item, histories) in ReadItemsAsync(stoppingToken))
                 {
                     worked = true;
-                    Start(item);
+                    Start(item, histories);
                 }
 
                 LogStreamEnded();
@@ -79,17 +81,19 @@ internal sealed partial class WorkflowWorker(
         }
     }
 
-    private async IAsyncEnumerable<P.WorkItem> ReadItemsAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
+    private async IAsyncEnumerable<(P.WorkItem Item, KeptHistories Histories)> ReadItemsAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
     {
         using var connected = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var options = sidecar.Options(stopping);
         options.Headers!.Add(EchoesTokens, "1");
+        options.Headers.Add(KeepsHistory, "1");
+        var histories = new KeptHistories();
         using var stream = sidecar.Client.GetWorkItems(new P.GetWorkItemsRequest(), options);
         var keepAlive = KeepAliveAsync(connected.Token);
         try
         {
             while (await stream.ResponseStream.MoveNext(stopping))
-                yield return stream.ResponseStream.Current;
+                yield return (stream.ResponseStream.Current, histories);
         }
         finally
         {
@@ -122,13 +126,13 @@ internal sealed partial class WorkflowWorker(
         }
     }
 
-    private void Start(P.WorkItem item)
+    private void Start(P.WorkItem item, KeptHistories histories)
     {
         Interlocked.Increment(ref _underWay);
         switch (item.RequestCase)
         {
             case P.WorkItem.RequestOneofCase.WorkflowRequest:
-                ThreadPool.UnsafeQueueUserWorkItem(static work => _ = work.Worker.RunTurnAsync(work.Item), (Worker: this, Item: item), preferLocal: false);
+                ThreadPool.UnsafeQueueUserWorkItem(static work => _ = work.Worker.RunTurnAsync(work.Item, work.Histories), (Worker: this, Item: item, Histories: histories), preferLocal: false);
                 break;
             case P.WorkItem.RequestOneofCase.ActivityRequest:
                 ThreadPool.UnsafeQueueUserWorkItem(static work => _ = work.Worker.RunActivityAsync(work.Item), (Worker: this, Item: item), preferLocal: false);
@@ -139,7 +143,7 @@ internal sealed partial class WorkflowWorker(
         }
     }
 
-    private async Task RunTurnAsync(P.WorkItem item)
+    private async Task RunTurnAsync(P.WorkItem item, KeptHistories histories)
     {
         var request = item.WorkflowRequest;
         try
@@ -147,15 +151,19 @@ internal sealed partial class WorkflowWorker(
             await _turnSlots.WaitAsync().ConfigureAwait(false);
             try
             {
-                if (request.RequiresHistoryStreaming)
+                if (request.RequiresHistoryStreaming || !histories.Complete(request))
                 {
                     var history = await sidecar.Client.GetInstanceHistoryAsync(
                         new P.GetInstanceHistoryRequest { InstanceId = request.InstanceId },
                         sidecar.Options(CancellationToken.None));
+                    request.PastEvents.Clear();
                     request.PastEvents.AddRange(history.Events);
                 }
 
+                histories.Keep(request);
                 var response = turns.Run(request, item.CompletionToken);
+                if (response.Actions.Any(static action => action.CompleteWorkflow is not null))
+                    histories.Forget(request.InstanceId);
                 await SendAsync(
                     response,
                     static (sidecar, response) => sidecar.Client.CompleteOrchestratorTaskAsync(response, sidecar.Options(CancellationToken.None)));
