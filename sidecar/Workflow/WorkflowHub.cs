@@ -257,12 +257,16 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         var history = instance.History;
         foreach (var task in history.OpenTasks.Values)
         {
-            if (!_activities.ContainsKey((instance.Id, task.EventId)))
+            if (!_activities.ContainsKey((instance.Id, task.EventId)) && !instance.Awaits(history.OpenTasks, task.EventId))
                 Dispatch(instance.Id, instance.ExecutionId, task);
         }
 
         foreach (var timer in history.OpenTimers.Values)
-            _timers.Add((instance.Id, instance.ExecutionId, timer), DueAt(timer));
+        {
+            if (!instance.Awaits(history.OpenTimers, timer.EventId))
+                _timers.Add((instance.Id, instance.ExecutionId, timer), DueAt(timer));
+        }
+
         if (history.Completed is { } completed)
         {
             if (Settings.RetentionOf(completed.WorkflowStatus) is { } retention && history.CompletedAt is { } at)
@@ -271,7 +275,10 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         else
         {
             foreach (var child in history.OpenChildren.Values)
-                Background(() => RecoverChildAsync(instance.Id, instance.Started!, child));
+            {
+                if (!instance.Awaits(history.OpenChildren, child.EventId))
+                    Background(() => RecoverChildAsync(instance.Id, instance.Started!, child));
+            }
         }
 
         instance.TryBeginTurn();

@@ -96,7 +96,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     {
         if (History.Completed is not null)
             return Task.CompletedTask;
-        if (History.Resolves(e) is { } resolved && (!resolved.Open.ContainsKey(resolved.Id) || _inbox.Exists(i => History.Resolves(i.Event) is { } other && other.Open == resolved.Open && other.Id == resolved.Id)))
+        if (History.Resolves(e) is { } resolved && (!resolved.Open.ContainsKey(resolved.Id) || Awaits(resolved.Open, resolved.Id)))
             return Task.CompletedTask;
         var item = new InboxItem(e);
         var durable = item.Durable;
@@ -107,6 +107,9 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         hub.PersistSoon(this);
         return durable;
     }
+
+    /// <summary>Whether what resolves an open action is here already and waits for its turn: the action must not be done again.</summary>
+    public bool Awaits(Dictionary<int, HistoryEvent> open, int id) => _inbox.Exists(i => History.Resolves(i.Event) is { } resolved && resolved.Open == open && resolved.Id == id);
 
     /// <summary>Hands the inbox to a worker, unless a turn is under way, there is no worker, or only a start that is not yet due waits.</summary>
     public void TryBeginTurn()

@@ -73,6 +73,28 @@ public sealed class EngineStorageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_activity_whose_result_waits_for_its_turn_does_not_run_again_after_a_restart()
+    {
+        await using (var worker = new FakeWorker(_hub))
+        {
+            var started = Start("answered");
+            await worker.AnswerAsync(await worker.TurnAsync(), Act.Task(0, "once"));
+            await started;
+            var answered = worker.AnswerAsync(await worker.ActivityAsync(), "kept");
+            await worker.TurnAsync();
+            _time.Advance(TimeSpan.FromMilliseconds(60));
+            await answered;
+        }
+
+        await RestartAsync();
+        await using var next = new FakeWorker(_hub);
+        var turn = await next.TurnAsync();
+        Assert.Equal("kept", turn.NewEvents[^1].TaskCompleted.Result);
+        await next.AnswerAsync(turn, Act.Done(1));
+        Assert.False(next.HasItem);
+    }
+
+    [Fact]
     public async Task Continue_as_new_and_reuse_of_an_id_leave_nothing_of_the_history_before()
     {
         await using var worker = new FakeWorker(_hub);
