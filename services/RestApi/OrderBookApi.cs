@@ -27,9 +27,10 @@ public static class OrderBookApi
         group.MapPost("/{id}/cancel", CancelOrderAsync).WithName("CancelOrder").WithSummary("Cancel an order that is not shipped")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
         group.MapPut("/{id}/status", UpdateStatusAsync).WithName("UpdateOrderStatus").WithSummary("Move an order on (operator)").RequireAuthorization(Policies.Operator)
-            .ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status409Conflict);
+            .ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
         group.MapPost("/{id}/approval", DecideApprovalAsync).WithName("DecideApproval").WithSummary("Approve or reject a large order (operator)")
-            .RequireAuthorization(Policies.Operator).ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status409Conflict);
+            .RequireAuthorization(Policies.Operator).ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict);
         return app;
     }
 

@@ -1,13 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
-using DaprPlatform.Basket.Domain;
-using DaprPlatform.Gateway.Api;
-using DaprPlatform.Inventory.Domain;
-using DaprPlatform.Orders.Domain;
-using DaprPlatform.Payments.Domain;
 using DaprPlatform.ServiceDefaults.Auth;
 using DaprPlatform.Services.Tests.Fixtures;
-using DaprPlatform.Users.Domain;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -107,7 +101,7 @@ public sealed class RouteMatrixTests
     [MemberData(nameof(ServiceNames))]
     public async Task Every_route_is_listed_and_open_to_whom_the_list_says(string service)
     {
-        using var app = Start(service);
+        using var app = ServiceApps.Start(service);
         var routes = RoutesOf(app);
         Assert.Equal(Matrix[service].Select(line => line[..line.IndexOf(' ', line.IndexOf(' ', StringComparison.Ordinal) + 1)]).Order(), routes.Order());
 
@@ -134,16 +128,6 @@ public sealed class RouteMatrixTests
         // Even an operator of people is not the service.
         OrdersService => [("nobody", false, 401), (Roles.Customer, false, 403), (Roles.Admin, false, 403), ("app:payments", false, 401), ("app:orders", true, 0)],
         _ => [("nobody", false, 401), (Roles.Customer, false, 403), ("app:gateway", false, 401)],
-    };
-
-    private static IServiceApp Start(string service) => service switch
-    {
-        "gateway" => new ServiceApp<RateLimits>(("RATE_LIMIT_PER_SECOND", "0"), ("SIGN_IN_LIMIT_PER_MINUTE", "0")),
-        "users" => new ServiceApp<AccountOptions>(),
-        "orders" => new ServiceApp<OrderMetrics>(),
-        "inventory" => new ServiceApp<StockOptions>(),
-        "payments" => new ServiceApp<PaymentMetrics>(),
-        _ => new ServiceApp<BasketOptions>(),
     };
 
     private static List<string> RoutesOf(IServiceApp app)

@@ -26,6 +26,7 @@ internal static class ApiDocument
                 Description = "The accessToken of POST /api/v1/auth/login.",
             });
             options.OperationFilter<SecurityFilter>();
+            options.OperationFilter<RefusalFilter>();
         });
     }
 
@@ -33,6 +34,32 @@ internal static class ApiDocument
     {
         app.UseSwagger(options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
         app.UseSwaggerUI(options => options.DocumentTitle = "DaprPlatform");
+    }
+
+    /// <summary>What any operation of its kind may answer, besides what its route says itself.</summary>
+    private sealed class RefusalFilter : IOperationFilter
+    {
+        public void Apply(OpenApiOperation operation, OperationFilterContext context)
+        {
+            var responses = operation.Responses ??= [];
+            if (operation.RequestBody is not null || operation.Parameters is { Count: > 0 })
+                Add("400", "The request is invalid");
+            if (operation.RequestBody is not null)
+            {
+                Add("413", "The body is too large");
+                Add("415", "The content type is not supported");
+            }
+            if (operation.Security is { Count: > 0 })
+                Add("401", "Not authenticated");
+            Add("429", "Too many requests; Retry-After says when to ask again");
+            Add("503", "A dependency is unavailable; Retry-After says when to ask again");
+
+            void Add(string status, string description)
+            {
+                if (!responses.ContainsKey(status))
+                    responses[status] = new OpenApiResponse { Description = description };
+            }
+        }
     }
 
     private sealed class SecurityFilter : IOperationFilter
