@@ -127,7 +127,7 @@ internal sealed class Flags
             GracefulShutdown = TimeSpan.FromSeconds(Number("dapr-graceful-shutdown-seconds", 5)),
             BlockShutdown = Time("dapr-block-shutdown-duration", TimeSpan.Zero),
             ActorsDisseminateTimeout = Time("actors-disseminate-timeout", TimeSpan.FromSeconds(30)),
-            HotReloadReconcileInterval = Time("hot-reload-reconcile-interval", TimeSpan.FromSeconds(60)),
+            HotReloadReconcileInterval = Time("hot-reload-reconcile-interval", TimeSpan.Zero) is var interval && interval > TimeSpan.Zero ? interval : TimeSpan.FromSeconds(60),
             ControlPlaneTrustDomain = Text("control-plane-trust-domain", "localhost"),
             LogLevel = Text("log-level", "info"),
             Environment = environment,

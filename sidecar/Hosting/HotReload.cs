@@ -18,6 +18,7 @@ internal sealed partial class HotReload : IAsyncDisposable
     private readonly List<FileSystemWatcher> _watchers = [];
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ITimer _reconcile;
     private readonly Task _loop;
 
     private HotReload(SidecarRuntime runtime)
@@ -37,6 +38,9 @@ internal sealed partial class HotReload : IAsyncDisposable
             _watchers.Add(watcher);
         }
 
+        // File systems that tell of no changes (network drives, some containers) are looked at now and then.
+        var interval = runtime.Options.HotReloadReconcileInterval;
+        _reconcile = runtime.Time.CreateTimer(_ => Signal(), null, interval, interval);
         _loop = RunAsync();
     }
 
@@ -48,6 +52,7 @@ internal sealed partial class HotReload : IAsyncDisposable
     {
         foreach (var watcher in _watchers)
             watcher.Dispose();
+        await _reconcile.DisposeAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         _changed.Writer.TryComplete();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -21,6 +21,10 @@ namespace DaprPlatform.Sidecar.StandIns;
 public static partial class StandInProcess
 {
     internal const string Ready = "ready";
+
+    /// <summary>What the process is called; 15 characters at most.</summary>
+    internal const string Name = "dapr-stand-in";
+
     private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
 
@@ -38,6 +42,7 @@ public static partial class StandInProcess
         Directory.CreateDirectory(files.Directory);
         if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
             _ = NewSession();
+        TakeName();
         using var own = await LockAsync(files).ConfigureAwait(false);
         if (own is null)
             return 0;
@@ -50,6 +55,20 @@ public static partial class StandInProcess
         {
             await File.AppendAllTextAsync(files.Log, $"{DateTimeOffset.UtcNow:O} {e}{Environment.NewLine}").ConfigureAwait(false);
             return 1;
+        }
+    }
+
+    // It runs the executable of a sidecar and is none: `dapr list` takes every process called daprd for one.
+    private static void TakeName()
+    {
+        try
+        {
+            if (OperatingSystem.IsLinux())
+                File.WriteAllText("/proc/self/comm", Name);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Without /proc there is no list of processes either.
         }
     }
 

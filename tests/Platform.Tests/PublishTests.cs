@@ -123,7 +123,7 @@ public sealed class PublishTests(PublishTests.Publication publication) : IClassF
         public ValueTask DisposeAsync()
         {
             // The stand-in process outlives the sidecar; it is this test's.
-            foreach (var standIn in Process.GetProcessesByName("daprd"))
+            foreach (var standIn in Process.GetProcessesByName("dapr-stand-in"))
             {
                 using (standIn)
                 {
