@@ -15,6 +15,9 @@ try
         BenchCommand.Create(),
         WorkflowCommand.Create(),
         PublishCommand.Create(),
+        ChaosCommand.Create(),
+        DlqCommand.Create(),
+        SimulateCommand.Create(),
         TestCommand.Create(),
     };
     foreach (var command in ControlCommands.Create().Concat(RetailCommands.Create()))

@@ -20,7 +20,8 @@ internal sealed class BenchStack : IAsyncDisposable
     public StackStatus Status { get; private set; } = StackStatus.None;
 
     /// <exception cref="CommandException">It does not start.</exception>
-    public static async Task<BenchStack> StartAsync(Repository repository, string runFile, int portOffset, Action<string> report, CancellationToken cancel)
+    public static async Task<BenchStack> StartAsync(
+        Repository repository, string runFile, int portOffset, Action<string> report, CancellationToken cancel, bool measured = true)
     {
         var data = Path.Combine(repository.Artifacts, "bench", $"{Environment.ProcessId}");
         var stack = new BenchStack(repository, runFile, data);
@@ -28,6 +29,8 @@ internal sealed class BenchStack : IAsyncDisposable
         {
             report("building and starting once, so that the start that is measured builds nothing");
             await stack.UpAsync(portOffset, cancel);
+            if (!measured)
+                return stack;
             await stack.RunAsync(["down"], cancel);
             var watch = Stopwatch.StartNew();
             await stack.UpAsync(portOffset, cancel);
@@ -61,7 +64,8 @@ internal sealed class BenchStack : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await RunAsync(["reset", "--yes"], CancellationToken.None);
 
-    private async Task UpAsync(int portOffset, CancellationToken cancel)
+    /// <summary>Starts it, also after the platform itself was killed.</summary>
+    public async Task UpAsync(int portOffset, CancellationToken cancel)
     {
         var output = await RunAsync(["up", "-d", "--json", "--port-offset", $"{portOffset}"], cancel);
         var json = output[output.IndexOf('{', StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)];

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using DaprPlatform.Cli.DeadLetters;
 
 namespace DaprPlatform.Cli.Control;
 
@@ -68,6 +69,37 @@ internal sealed class ControlClient : IDisposable
         }
 
         response.EnsureSuccessStatusCode();
+    }
+
+    /// <exception cref="CommandException">Nothing runs there.</exception>
+    public async Task<IReadOnlyList<DeadLetter>> DeadLettersAsync(bool all, CancellationToken cancel)
+    {
+        try
+        {
+            return await _http.GetFromJsonAsync<IReadOnlyList<DeadLetter>>($"dlq?all={(all ? "true" : "false")}", ControlServer.Json, cancel) ?? [];
+        }
+        catch (HttpRequestException e) when (e.StatusCode is null)
+        {
+            throw new CommandException("Nothing runs there: start it with ./platform up", e);
+        }
+    }
+
+    /// <summary>How many were replayed.</summary>
+    /// <exception cref="CommandException">Nothing runs there, or there is no such dead letter.</exception>
+    public async Task<int> ReplayAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
+    {
+        try
+        {
+            using var response = await _http.PostAsJsonAsync("dlq/replay", ids, ControlServer.Json, cancel);
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                throw new CommandException((await response.Content.ReadFromJsonAsync<JsonElement>(cancel)).GetProperty("detail").GetString() ?? "There is no such dead letter.");
+            response.EnsureSuccessStatusCode();
+            return await response.Content.ReadFromJsonAsync<int>(cancel);
+        }
+        catch (HttpRequestException e) when (e.StatusCode is null)
+        {
+            throw new CommandException("Nothing runs there: start it with ./platform up", e);
+        }
     }
 
     public async Task StopAsync(CancellationToken cancel)

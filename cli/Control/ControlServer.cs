@@ -4,6 +4,7 @@ using DaprPlatform.Cli.Supervision;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -58,6 +59,18 @@ internal sealed class ControlServer : IAsyncDisposable
                 await JsonSerializer.SerializeAsync(context.Response.Body, item, Json, context.RequestAborted);
                 await context.Response.Body.WriteAsync("\n"u8.ToArray(), context.RequestAborted);
                 await context.Response.Body.FlushAsync(context.RequestAborted);
+            }
+        });
+        routes.MapGet("/dlq", (bool? all) => TypedResults.Json(stack.DeadLetters?.List(all ?? false) ?? [], Json));
+        routes.MapPost("/dlq/replay", async Task<IResult> ([FromBody] string[] ids, CancellationToken cancel) =>
+        {
+            try
+            {
+                return TypedResults.Json(stack.DeadLetters is { } box ? await box.ReplayAsync(ids, cancel) : 0, Json);
+            }
+            catch (CommandException e)
+            {
+                return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status404NotFound);
             }
         });
         routes.MapPost("/stop", () =>

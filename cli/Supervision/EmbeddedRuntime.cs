@@ -1,5 +1,6 @@
 using System.Globalization;
 using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.DeadLetters;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Sidecar.Hosting;
@@ -42,6 +43,10 @@ internal sealed class EmbeddedRuntime : ISidecarHost
             throw new CommandException($"The sidecar of {app.AppId} cannot start: {e.Message}", e);
         }
     }
+
+    private DeadLetterBox DeadLetters => field ??= new DeadLetterBox(_engine, Path.Combine(_data.Path, "dlq-replayed.json"), TimeProvider.System);
+
+    DeadLetterBox? ISidecarHost.DeadLetters => DeadLetters;
 
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
 

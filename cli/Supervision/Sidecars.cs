@@ -1,3 +1,4 @@
+using DaprPlatform.Cli.DeadLetters;
 using DaprPlatform.Cli.RunFiles;
 
 namespace DaprPlatform.Cli.Supervision;
@@ -26,4 +27,7 @@ internal interface ISidecarHost : IAsyncDisposable
     /// <summary>Returns when the sidecar's APIs answer.</summary>
     /// <exception cref="CommandException">It cannot start.</exception>
     Task<IAppSidecar> StartAsync(RunApp app, CancellationToken cancel);
+
+    /// <summary>Null where the broker is not this process.</summary>
+    DeadLetterBox? DeadLetters => null;
 }

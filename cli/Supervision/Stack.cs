@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.DeadLetters;
 using DaprPlatform.Cli.Postgres;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
@@ -42,6 +43,9 @@ internal sealed class Stack : IAsyncDisposable
     }
 
     public StackEvents Events { get; }
+
+    /// <summary>Null where the sidecars do not have their broker here.</summary>
+    public DeadLetterBox? DeadLetters => _host.DeadLetters;
 
     public Task StopRequested => _stopRequested.Task;
 

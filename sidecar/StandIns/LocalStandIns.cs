@@ -25,6 +25,14 @@ internal sealed class LocalStandIns(Engine engine) : IStandIns
         }
     }
 
+    /// <summary>The servers of a kind that are in use.</summary>
+    public IEnumerable<(string Address, T Server)> Opened<T>(StandInKind<T> kind) where T : class
+    {
+        foreach (var ((name, address), server) in _servers)
+            if (name == kind.Name && server.IsValueCreated && server.Value.IsCompletedSuccessfully)
+                yield return (address, (T)server.Value.Result);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var server in _servers.Values)

@@ -78,6 +78,17 @@ public sealed class StackFixture : IAsyncLifetime
             : "";
     }
 
+    /// <summary>Everything that every process has said.</summary>
+    internal string AllLogs()
+    {
+        var logs = new DataFolder(_data).Logs;
+        return string.Join('\n', Directory.GetFiles(logs, "*.log").Select(static file =>
+        {
+            using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+            return reader.ReadToEnd();
+        }));
+    }
+
     private static StackStatus Parse(string output) =>
         JsonSerializer.Deserialize<StackStatus>(output[output.IndexOf("\n{", StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)], ControlServer.Json)!;
 }

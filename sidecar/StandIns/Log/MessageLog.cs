@@ -101,6 +101,24 @@ internal sealed class MessageLog : IMessageLog, ILogProgress, IAsyncDisposable
             ReadOffset(ref reader, kind == CommitKind ? _committed : _begun);
     }
 
+    /// <summary>All topics, in no order.</summary>
+    internal IEnumerable<string> Topics => _store.Topics;
+
+    /// <summary>What is kept of a topic, the newest of each partition at most so many; no group knows of it.</summary>
+    internal IEnumerable<(int Partition, LogMessage Message)> Browse(string topic, int newest)
+    {
+        foreach (var partition in _store.Find(topic) ?? [])
+        {
+            var offset = Math.Max(partition.Start, partition.End - newest);
+            while (_store.Read(partition, offset, newest) is { Count: > 0 } messages)
+            {
+                foreach (var message in messages)
+                    yield return (partition.Index, message);
+                offset = messages[^1].Offset + 1;
+            }
+        }
+    }
+
     internal IReadOnlyList<LogMessage> Read(LogPartition partition, long offset, int count) => _store.Read(partition, offset, count);
 
     /// <summary>Null: the group has committed nothing there.</summary>

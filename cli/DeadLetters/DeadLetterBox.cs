@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.StandIns.Log;
+
+namespace DaprPlatform.Cli.DeadLetters;
+
+/// <summary>An event that a consumer could not process.</summary>
+/// <param name="Id">topic/partition/offset.</param>
+/// <param name="Topic">Where it was published, and where a replay puts it.</param>
+/// <param name="EventId">Of its CloudEvent; null when it is none.</param>
+/// <param name="At">When it became a dead letter.</param>
+/// <param name="ReplayedAt">Null: not replayed.</param>
+internal sealed record DeadLetter(
+    string Id, string Topic, string? EventId, string? Type, string? Source, string? Subject, DateTimeOffset At, DateTimeOffset? ReplayedAt, JsonNode? Event);
+
+/// <summary>
+/// The dead-letter topics of a running stack: all whose names end in <c>.dlq</c>. A replay appends the event to its own topic under its own id, so consumers
+/// that had it before know it. What was replayed is noted behind the append: a crash in between replays it once more, which changes nothing.
+/// </summary>
+internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider time)
+{
+    private const string Suffix = ".dlq";
+    private readonly TopicBrowser _topics = new(engine);
+    private readonly SemaphoreSlim _replaying = new(1, 1);
+
+    public IReadOnlyList<DeadLetter> List(bool all)
+    {
+        var replayed = Notes();
+        return [.. Messages().Select(m => Letter(m, replayed)).Where(l => all || l.ReplayedAt is null)];
+    }
+
+    /// <summary>Null when there is none of this id.</summary>
+    public DeadLetter? Find(string id) => Messages().Where(m => IdOf(m) == id).Select(m => Letter(m, Notes())).FirstOrDefault();
+
+    /// <summary>Replays those of the ids, or, without ids, every one that was not replayed. Says how many.</summary>
+    /// <exception cref="CommandException">There is none of one of the ids.</exception>
+    public async Task<int> ReplayAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
+    {
+        await _replaying.WaitAsync(cancel);
+        try
+        {
+            var notes = Notes();
+            var messages = Messages().ToDictionary(IdOf, StringComparer.Ordinal);
+            if (ids.FirstOrDefault(id => !messages.ContainsKey(id)) is { } unknown)
+                throw new CommandException($"There is no dead letter {unknown}.");
+            var wanted = ids.Count > 0 ? ids.Distinct(StringComparer.Ordinal).ToList() : [.. messages.Keys.Where(id => !notes.ContainsKey(id))];
+            foreach (var id in wanted)
+            {
+                await _topics.CopyAsync(messages[id], messages[id].Topic[..^Suffix.Length], cancel);
+                notes[id] = time.GetUtcNow();
+                await WriteAsync(notes, cancel);
+            }
+
+            return wanted.Count;
+        }
+        finally
+        {
+            _replaying.Release();
+        }
+    }
+
+    private IEnumerable<TopicMessage> Messages() =>
+        _topics.Topics().Where(t => t.Topic.EndsWith(Suffix, StringComparison.Ordinal) && t.Topic.Length > Suffix.Length).SelectMany(t => _topics.Read(t.Server, t.Topic));
+
+    private Dictionary<string, DateTimeOffset> Notes() =>
+        File.Exists(noteFile) ? JsonSerializer.Deserialize<Dictionary<string, DateTimeOffset>>(File.ReadAllText(noteFile)) ?? [] : [];
+
+    private async Task WriteAsync(Dictionary<string, DateTimeOffset> notes, CancellationToken cancel)
+    {
+        // Whole or not at all.
+        var next = noteFile + ".next";
+        await File.WriteAllTextAsync(next, JsonSerializer.Serialize(notes), cancel);
+        File.Move(next, noteFile, overwrite: true);
+    }
+
+    private static string IdOf(TopicMessage message) => string.Create(CultureInfo.InvariantCulture, $"{message.Topic}/{message.Partition}/{message.Offset}");
+
+    private static DeadLetter Letter(TopicMessage message, Dictionary<string, DateTimeOffset> replayed)
+    {
+        var id = IdOf(message);
+        var content = Parse(message.Value);
+        return new DeadLetter(
+            id,
+            message.Topic[..^Suffix.Length],
+            Text(content, "id"),
+            Text(content, "type"),
+            Text(content, "source"),
+            Text(content, "subject") ?? message.Key,
+            message.At,
+            replayed.TryGetValue(id, out var at) ? at : null,
+            content);
+    }
+
+    // What is no JSON is shown as the text it is.
+    private static JsonNode? Parse(ReadOnlyMemory<byte>? value)
+    {
+        if (value is not { } bytes)
+            return null;
+        try
+        {
+            return JsonNode.Parse(bytes.Span);
+        }
+        catch (JsonException)
+        {
+            return JsonValue.Create(System.Text.Encoding.UTF8.GetString(bytes.Span));
+        }
+    }
+
+    private static string? Text(JsonNode? content, string name) =>
+        content is JsonObject members && members[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+}
