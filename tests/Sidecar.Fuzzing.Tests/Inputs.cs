@@ -2,6 +2,9 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 
+// What is measured is the memory of the process.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace DaprPlatform.Sidecar.Fuzzing.Tests;
 
 /// <summary>What no client sends in earnest. The same in every run: a failure found once is found again.</summary>
