@@ -16,7 +16,7 @@ namespace DaprPlatform.Services.Tests;
 
 public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixture>
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Pause = OutboxRelay<OrdersDb>.MinInterval;
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(30);
     private readonly ConcurrentQueue<string> _published = new();

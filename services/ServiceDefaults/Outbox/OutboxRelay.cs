@@ -18,7 +18,7 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
     private const int BatchSize = 200;
     private const long AdvisoryLock = 0x6f7574626f78;
     // Under load a batch per commit would cost more than the events themselves.
-    private static readonly TimeSpan MinInterval = TimeSpan.FromMilliseconds(50);
+    internal static readonly TimeSpan MinInterval = TimeSpan.FromMilliseconds(50);
     // Another replica may have died between its commit and its relay.
     private static readonly TimeSpan LeftoverInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(5);
