@@ -352,7 +352,9 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         }
         catch (ApiException e) when (e.ErrorCode == "ERR_ACTOR_RUNTIME_NOT_FOUND")
         {
-            throw ApiException.Internal(errorCode, $"{words}: api error: code = Internal desc = {ActorStateStore.Missing}");
+            // Only a purge reads the state in steps of its own, and says so.
+            var step = errorCode == "ERR_PURGE_WORKFLOW" ? ": failed to fetch workflow state: failed to load workflow metadata" : "";
+            throw ApiException.Internal(errorCode, $"{words}{step}: api error: code = Internal desc = {ActorStateStore.Missing}");
         }
         catch (HubMovedException e)
         {

@@ -31,6 +31,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     private readonly TimerQueue<WorkflowInstance> _unpersisted;
     private readonly TimerQueue<(string Instance, string Execution)> _expiries;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly MemoryRelease _memory;
     private readonly ILogger _logger;
     private readonly HashSet<string> _retried = [];
     // Of this life of the engine: tokens of an earlier one must not be taken for its own.
@@ -50,6 +51,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         Peers = peers ?? NoPeers.Instance;
         LargestTurn = (long)(settings.MaxMessageSize * LargestShare);
         _dispatcher = new Dispatcher(settings);
+        _memory = new MemoryRelease(time);
         _expiries = new(time, due => Background(() => ExpireAsync(due.Instance, due.Execution)));
         _logger = loggers.CreateLogger("dapr.runtime.wfengine");
         _timers = new(time, due => Background(() => FireAsync(due.Instance, due.Execution, due.Timer)));
@@ -306,6 +308,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         _wakeUps.Dispose();
         _unpersisted.Dispose();
         _expiries.Dispose();
+        _memory.Dispose();
         if (_recovery is not null)
             await _recovery.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -407,6 +410,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
                 return;
             _instances.Remove(_idle.First!.Value.Id);
             _idle.RemoveFirst();
+            _memory.Worked();
         }
     }
 
