@@ -70,12 +70,14 @@ internal sealed class MetricsRegistry(string appId, bool enabled)
 /// <summary>A metric of one name: a series for each set of label values, given in the order of the family's labels.</summary>
 internal sealed class MetricFamily
 {
+    private const int MostSeries = 5_000;
     private readonly ConcurrentDictionary<string[], MetricSeries> _series = new(LabelComparer.Instance);
     private readonly ConcurrentDictionary<string[], MetricSeries>.AlternateLookup<ReadOnlySpan<string>> _lookup;
     private readonly double[] _bounds;
     private readonly string[] _labels;
     private readonly bool _enabled;
     private readonly (Regex Pattern, string Replacement)[]?[]? _rules;
+    private int _count;
 
     public MetricFamily(string name, MetricKind kind, double[] bounds, string[] labels, bool enabled, (Regex, string)[]?[]? rules)
     {
@@ -186,8 +188,30 @@ internal sealed class MetricFamily
     private MetricSeries Find(ReadOnlySpan<string> values)
     {
         if (_rules is not null)
-            return _series.GetOrAdd(Ruled(values), static _ => new MetricSeries());
-        return _lookup.TryGetValue(values, out var series) ? series : _series.GetOrAdd(values.ToArray(), static _ => new MetricSeries());
+            return Added(Ruled(values));
+        return _lookup.TryGetValue(values, out var series) ? series : Added(values.ToArray());
+    }
+
+    // Names of jobs and the like in a path must not fill the memory: beyond the limit, series are told apart by their other labels alone.
+    private MetricSeries Added(string[] values)
+    {
+        if (_series.TryGetValue(values, out var known))
+            return known;
+        if (Volatile.Read(ref _count) >= MostSeries)
+        {
+            var path = Array.IndexOf(_labels, "path");
+            if (path < 0)
+                Array.Fill(values, "");
+            else
+                values[path] = "";
+            return _series.GetOrAdd(values, static _ => new MetricSeries());
+        }
+
+        var added = new MetricSeries();
+        var series = _series.GetOrAdd(values, added);
+        if (ReferenceEquals(series, added))
+            Interlocked.Increment(ref _count);
+        return series;
     }
 
     private string[] Ruled(ReadOnlySpan<string> values)
