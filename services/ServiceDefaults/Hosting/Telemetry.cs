@@ -11,9 +11,18 @@ namespace DaprPlatform.ServiceDefaults;
 
 internal static class Telemetry
 {
+    // The worker of workflows makes a span only for somebody who listens; without one the trace of an order would end where its workflow begins.
+    private static readonly ActivityListener Workflows = new()
+    {
+        ShouldListenTo = static source => source.Name == "Dapr.Workflow",
+        Sample = static (ref ActivityCreationOptions<ActivityContext> options) =>
+            (options.Parent.TraceFlags & ActivityTraceFlags.Recorded) != 0 ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.PropagationData,
+    };
+
     public static void AddTelemetry(this IServiceCollection services, IConfiguration configuration, ILoggingBuilder logging, string appId)
     {
         Activity.DefaultIdFormat = ActivityIdFormat.W3C;
+        ActivitySource.AddActivityListener(Workflows);
         logging.Configure(options => options.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
         // One line per request and statement is what traces and metrics are for.
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning)

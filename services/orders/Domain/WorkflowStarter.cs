@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Dapr.Workflow;
 using DaprPlatform.Contracts;
@@ -16,11 +17,11 @@ internal sealed partial class WorkflowStarter(DaprWorkflowClient client, ILogger
     private readonly Channel<Func<CancellationToken, Task>> _work = Channel.CreateBounded<Func<CancellationToken, Task>>(
         new BoundedChannelOptions(10_000) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public void Start(OrderId order) => _work.Writer.TryWrite(token => StartAsync(order, token));
+    public void Start(OrderId order) => Enqueue(token => StartAsync(order, token));
 
-    public void Cancel(OrderId order, bool confirmed) => _work.Writer.TryWrite(token => CancelAsync(order, confirmed, token));
+    public void Cancel(OrderId order, bool confirmed) => Enqueue(token => CancelAsync(order, confirmed, token));
 
-    public void Approve(OrderId order, bool approved) => _work.Writer.TryWrite(token => ApproveAsync(order, approved, token));
+    public void Approve(OrderId order, bool approved) => Enqueue(token => ApproveAsync(order, approved, token));
 
     /// <summary>One that runs already is fine.</summary>
     public Task StartAsync(OrderId order, CancellationToken cancellationToken) =>
@@ -53,6 +54,19 @@ internal sealed partial class WorkflowStarter(DaprWorkflowClient client, ILogger
                     LogLeft(logger, e.Message);
                 }
             });
+
+    // The workflow belongs to the trace of the request that caused it, which has ended by the time the work is done.
+    private void Enqueue(Func<CancellationToken, Task> work)
+    {
+        var request = Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Context : default;
+        _work.Writer.TryWrite(async token =>
+        {
+            using var activity = request == default
+                ? null
+                : new Activity("hand over to the workflow").SetParentId(request.TraceId, request.SpanId, request.TraceFlags).Start();
+            await work(token);
+        });
+    }
 
     private async Task ScheduleAsync(string workflow, string instanceId, object input, CancellationToken cancellationToken)
     {
