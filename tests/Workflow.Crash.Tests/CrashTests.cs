@@ -15,6 +15,8 @@ namespace DaprPlatform.Workflow.Crash.Tests;
 public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 {
     private const int Clients = 12;
+    // A worker is killed while its answer is on its way: the activity may be with the next worker already when that answer is taken. What a restart hands out again comes later than this.
+    private static readonly TimeSpan OnItsWay = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(100);
     private static readonly int Count = int.TryParse(Environment.GetEnvironmentVariable("WORKFLOW_CRASH_COUNT"), out var given) ? given : 40;
     private readonly string _folder = Directory.CreateTempSubdirectory("workflow-crash-").FullName;
@@ -142,7 +144,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
             var execution = scheduled[completed.TaskCompleted.TaskScheduledId].TaskExecutionId;
             var beginnings = begun[(id, execution)].ToArray();
             Assert.NotEmpty(beginnings);
-            Assert.All(beginnings, at => Assert.True(at <= completed.Timestamp.ToDateTime(), $"{id}: activity {completed.TaskCompleted.TaskScheduledId} completed at {completed.Timestamp} and began again at {at:O}"));
+            Assert.All(beginnings, at => Assert.True(at <= completed.Timestamp.ToDateTime() + OnItsWay, $"{id}: activity {completed.TaskCompleted.TaskScheduledId} completed at {completed.Timestamp} and began again at {at:O}"));
         }
 
         foreach (var child in history.Where(e => e.ChildWorkflowInstanceCreated is not null))
