@@ -1,4 +1,3 @@
-using Dapr.Jobs.Extensions;
 using DaprPlatform.Inventory.Api;
 using DaprPlatform.Inventory.Data;
 using DaprPlatform.Inventory.Domain;
@@ -12,16 +11,8 @@ using DaprPlatform.ServiceDefaults.Rpc;
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("inventory", appPort: 50053, metricsPort: 9096);
 builder.AddServiceDatabase<InventoryDb>(SeedData.ApplyAsync);
-builder.Services.AddSingleton(StockOptions.From(builder.Configuration));
-builder.Services.AddSingleton<StockMetrics>();
-builder.Services.AddScoped<CatalogStore>();
-builder.Services.AddScoped<ICatalog>(provider => provider.GetRequiredService<CatalogStore>());
-builder.Services.AddScoped<StockKeeper>();
-builder.Services.AddSingleton<ReservationExpiry>();
-builder.Services.AddHostedService(provider => provider.GetRequiredService<ReservationExpiry>());
-builder.Services.AddDaprJobsClient();
+builder.Services.AddInventory(builder.Configuration);
 builder.Services.AllowAnonymousRpc("daprplatform.inventory.v1.Catalog", "ListProducts", "GetProduct", "ListCategories", "CheckStock", "GetPrices");
-builder.Services.AddJobHandler<ReservationExpiry>(ReservationExpiry.JobPrefix, static (expiry, cancellationToken) => expiry.ExpireDueAsync(cancellationToken));
 
 var app = builder.Build();
 app.UseServiceDefaults();

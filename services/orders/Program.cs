@@ -1,5 +1,4 @@
 using Dapr.Workflow;
-using DaprPlatform.Contracts.Events;
 using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Contracts.Payments;
 using DaprPlatform.Orders.Api;
@@ -19,8 +18,6 @@ builder.Services.AddServiceClient("inventory", invoker => new Catalog.CatalogCli
 builder.Services.AddServiceClient("inventory", invoker => new Stock.StockClient(invoker));
 builder.Services.AddServiceClient("payments", invoker => new Charges.ChargesClient(invoker));
 builder.Services.AddOrders(builder.Configuration);
-builder.Services.AddEventHandler<PaymentProcessed, PaymentProcessedHandler, OrdersDb>();
-builder.Services.AddEventHandler<PaymentRefunded, PaymentRefundedHandler, OrdersDb>();
 builder.Services.AddDaprWorkflow(OrderWorkflows.Register);
 
 var app = builder.Build();

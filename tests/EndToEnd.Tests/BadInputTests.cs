@@ -96,7 +96,8 @@ public sealed class BadInputTests(StackFixture stack) : IAsyncLifetime
     {
         var body = $$"""{"items":[{"productId":"{{Mug}}","quantity":1}],"shippingAddress":"{{new string('x', 2 << 20)}}"}""";
 
-        await AssertProblemAsync(await PostAsync("/api/v1/orders", body, _token), HttpStatusCode.RequestEntityTooLarge);
+        // The client asks first: the gateway refuses by the length, and nothing of the body is on the way when it closes the connection.
+        await AssertProblemAsync(await PostAsync("/api/v1/orders", body, _token, asksFirst: true), HttpStatusCode.RequestEntityTooLarge);
     }
 
     [Fact]
@@ -177,9 +178,10 @@ public sealed class BadInputTests(StackFixture stack) : IAsyncLifetime
 
     private Task<HttpResponseMessage> GetAsync(string path, string? token) => _http.SendAsync(Request(HttpMethod.Get, path, token), Cancel);
 
-    private Task<HttpResponseMessage> PostAsync(string path, string body, string? token, string? key = null)
+    private Task<HttpResponseMessage> PostAsync(string path, string body, string? token, string? key = null, bool asksFirst = false)
     {
         var request = Request(HttpMethod.Post, path, token);
+        request.Headers.ExpectContinue = asksFirst;
         request.Content = new StringContent(body, Encoding.UTF8, "application/json");
         if (key is not null)
             request.Headers.Add("Idempotency-Key", key);

@@ -22,7 +22,7 @@ public sealed class CommandTests(StackFixture stack)
 
         Assert.True(result.Succeeded, result.Output);
         var status = JsonSerializer.Deserialize<StackStatus>(result.Output, ControlServer.Json)!;
-        Assert.Equal(["gateway", "inventory", "notifications", "orders", "payments", "users"], status.Apps.Select(a => a.App).Order(StringComparer.Ordinal));
+        Assert.Equal(stack.RunFile.Apps.Select(a => a.AppId), status.Apps.Select(a => a.App));
         Assert.All(status.Apps, a => Assert.True(a is { State: UnitState.Healthy, Pid: > 0, ResidentBytes: > 0 }, a.ToString()));
         Assert.Contains(status.Components, c => c is { Name: "pubsub", Type: "pubsub.kafka", StandsFor: "embedded log" });
         Assert.Contains("pubsub.kafka \u2192 embedded log", (await stack.TryPlatformAsync(["status"], Cancel)).Output, StringComparison.Ordinal);

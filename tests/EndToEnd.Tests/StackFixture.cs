@@ -18,11 +18,12 @@ public sealed class StackFixture : IAsyncLifetime
     internal const int PortOffset = 11_000;
     private readonly string _data = Directory.CreateTempSubdirectory("platform-e2e-").FullName;
     private readonly Repository _repository = Repository.Find();
-    private RunFile _file = null!;
 
     internal StackStatus Status { get; private set; } = StackStatus.None;
 
     internal string GatewayUrl => RunningStack.GatewayOf(Status);
+
+    internal RunFile RunFile { get; private set; } = null!;
 
     internal string Root => _repository.Root;
 
@@ -30,7 +31,7 @@ public sealed class StackFixture : IAsyncLifetime
     {
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(_data, File.GetUnixFileMode(_data) | UnixFileMode.OtherExecute);
-        _file = RunFileReader.Read(Path.Combine(_repository.Root, "dapr.yaml"), PortOffset);
+        RunFile = RunFileReader.Read(Path.Combine(_repository.Root, "dapr.yaml"), PortOffset);
         await UpAsync(CancellationToken.None);
     }
 
@@ -65,9 +66,9 @@ public sealed class StackFixture : IAsyncLifetime
 
     internal GatewayClient Gateway(TimeSpan patience) => new(GatewayUrl, patience, TimeProvider.System);
 
-    internal Customer Operator(GatewayClient gateway) => RunningStack.OperatorOf(_file, gateway);
+    internal Customer Operator(GatewayClient gateway) => RunningStack.OperatorOf(RunFile, gateway);
 
-    internal Invariants Invariants() => RunningStack.InvariantsOf(_file, Status);
+    internal Invariants Invariants() => RunningStack.InvariantsOf(RunFile, Status);
 
     /// <summary>The ends of the logs, for a failure's message.</summary>
     internal string Logs()

@@ -1,4 +1,7 @@
+using DaprPlatform.Contracts.Events;
+using DaprPlatform.Orders.Data;
 using DaprPlatform.RestApi;
+using DaprPlatform.ServiceDefaults.Events;
 using DaprPlatform.Workflows;
 
 namespace DaprPlatform.Orders.Domain;
@@ -16,6 +19,8 @@ internal static class OrderServices
         services.AddSingleton<WorkflowStarter>();
         services.AddHostedService(provider => provider.GetRequiredService<WorkflowStarter>());
         services.AddHostedService<StuckOrderSweep>();
+        services.AddEventHandler<PaymentProcessed, PaymentProcessedHandler, OrdersDb>();
+        services.AddEventHandler<PaymentRefunded, PaymentRefundedHandler, OrdersDb>();
         services.AddScoped<IOrderLedger, OrderLedger>();
         services.AddScoped<IOrderBook, OrderBook>();
         return services;
