@@ -149,8 +149,8 @@ internal sealed class StandInLauncher(EngineOptions options)
     private static string[] OwnCommand()
     {
         var path = Environment.ProcessPath ?? throw new StandInException("the path of this program is not known");
-        return Path.GetFileNameWithoutExtension(path).Equals("dotnet", StringComparison.OrdinalIgnoreCase) && Assembly.GetEntryAssembly()?.Location is { Length: > 0 } assembly
-            ? [path, assembly]
+        return Path.GetFileNameWithoutExtension(path).Equals("dotnet", StringComparison.OrdinalIgnoreCase) && Assembly.GetEntryAssembly()?.GetName().Name is { } assembly
+            ? [path, Path.Combine(AppContext.BaseDirectory, assembly + ".dll")]
             : [path];
     }
 }
