@@ -72,6 +72,9 @@ internal sealed record DotnetRun(string Project, string Configuration, IReadOnly
 
 internal static class AppLauncher
 {
+    // 32 MB (the variable is hexadecimal). Left to itself the collector lets each of several processes take what the processor's cache would hold for one.
+    private const string NurseryBudget = "2000000";
+
     /// <summary>The built program itself where the command is a plain <c>dotnet run</c>; otherwise the command as it stands.</summary>
     /// <exception cref="CommandException">The program was not built.</exception>
     public static Launch Resolve(RunApp app)
@@ -83,7 +86,7 @@ internal static class AppLauncher
         var root = Path.GetDirectoryName(Repository.DotnetHost)!;
         var program = OperatingSystem.IsWindows() ? Path.ChangeExtension(assembly, ".exe") : Path.ChangeExtension(assembly, null);
         return File.Exists(program) && root.Length > 0
-            ? new Launch(program, run.AppArguments, new Dictionary<string, string> { ["DOTNET_ROOT"] = root })
+            ? new Launch(program, run.AppArguments, new Dictionary<string, string> { ["DOTNET_ROOT"] = root, ["DOTNET_GCGen0MaxBudget"] = NurseryBudget })
             : new Launch(Repository.DotnetHost, ["exec", assembly, .. run.AppArguments], new Dictionary<string, string>());
     }
 }
