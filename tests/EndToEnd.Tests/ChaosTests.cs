@@ -6,11 +6,13 @@ using DaprPlatform.Cli.Retail;
 namespace DaprPlatform.EndToEnd.Tests;
 
 /// <summary>A short <c>./platform chaos</c>. The seed is printed; CHAOS_SEED repeats a run.</summary>
-public sealed class ChaosTests(StackFixture stack)
+public sealed class ChaosTests(StackFixture stack) : IAsyncDisposable
 {
     private const int Orders = 120;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync() => new(stack.ServesAgainAsync());
 
     [Fact]
     public async Task Orders_of_every_outcome_survive_kills_with_the_books_in_balance()

@@ -9,11 +9,13 @@ using DaprPlatform.Cli.Supervision;
 namespace DaprPlatform.EndToEnd.Tests;
 
 /// <summary>The commands around a running stack, typed as a user types them.</summary>
-public sealed class CommandTests(StackFixture stack)
+public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync() => new(stack.ServesAgainAsync());
 
     [Fact]
     public async Task Status_tells_every_app_and_what_stands_for_every_component()

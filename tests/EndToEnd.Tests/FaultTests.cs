@@ -6,13 +6,15 @@ using DaprPlatform.Cli.Retail;
 namespace DaprPlatform.EndToEnd.Tests;
 
 /// <summary>kill -9 at moments nobody chose. The seed is printed; FAULT_SEED repeats a run.</summary>
-public sealed class FaultTests(StackFixture stack)
+public sealed class FaultTests(StackFixture stack) : IAsyncDisposable
 {
     private const int Orders = 200;
     private const string Runtime = "runtime";
     private const string Database = "postgres";
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync() => new(stack.ServesAgainAsync());
 
     [Fact]
     public async Task Whatever_is_killed_no_order_is_lost_charged_twice_or_oversold()

@@ -66,6 +66,16 @@ public sealed class StackFixture : IAsyncLifetime
 
     internal GatewayClient Gateway(TimeSpan patience) => new(GatewayUrl, patience, TimeProvider.System);
 
+    /// <summary>Returns when a patient customer is served by every service again: after a restart breakers stay open for a moment. For the end of tests that take something down.</summary>
+    internal async Task ServesAgainAsync()
+    {
+        using var gateway = Gateway(TimeSpan.FromMinutes(2));
+        using var customer = new Customer(gateway, $"patient-{Guid.NewGuid():N}@example.test", "Patient-Passw0rd-1");
+        await customer.RegisterAsync("Patient", CancellationToken.None);
+        foreach (var path in (string[])["api/v1/inventory/products?limit=1", "api/v1/orders?limit=1", "api/v1/notifications"])
+            Assert.True((await customer.SendAsync(HttpMethod.Get, path, null, CancellationToken.None)).Succeeded, path);
+    }
+
     internal Customer Operator(GatewayClient gateway) => RunningStack.OperatorOf(RunFile, gateway);
 
     internal Invariants Invariants() => RunningStack.InvariantsOf(RunFile, Status);
