@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using DaprPlatform.Sidecar.Http;
 using DaprPlatform.Sidecar.Observability;
-using DaprPlatform.Sidecar.Workflow;
+using DaprPlatform.Sidecar.Scheduling;
 using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.Actors;

@@ -3,7 +3,7 @@ using System.Collections.Frozen;
 using DaprPlatform.Sidecar.Actors.Placement;
 using DaprPlatform.Sidecar.Http;
 using DaprPlatform.Sidecar.Observability;
-using DaprPlatform.Sidecar.Workflow;
+using DaprPlatform.Sidecar.Scheduling;
 using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.Actors;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Dapr.DurableTask.Protobuf;
+using DaprPlatform.Sidecar.Scheduling;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;

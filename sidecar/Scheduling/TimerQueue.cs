@@ -1,4 +1,4 @@
-namespace DaprPlatform.Sidecar.Workflow;
+namespace DaprPlatform.Sidecar.Scheduling;
 
 /// <summary>
 /// Things to do at a time, one timer of the clock for all of them. What is due is handed to the callback in the order of time, on a pool thread, one at a
