@@ -127,19 +127,7 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
             json.WriteEndArray();
         }
 
-        if (metadata.HttpEndpoints.Count > 0)
-        {
-            json.WriteStartArray("httpEndpoints");
-            foreach (var endpoint in metadata.HttpEndpoints)
-            {
-                json.WriteStartObject();
-                json.WriteString("name", endpoint.Name);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-        }
-
+        Names("httpEndpoints", metadata.HttpEndpoints.Select(e => e.Name));
         Connection(metadata.AppConnectionProperties);
         json.WriteStartObject("actorRuntime");
         json.WriteString("runtimeStatus", metadata.ActorRuntime.RuntimeStatus.ToString().ToUpperInvariant());
@@ -161,6 +149,9 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
             json.WriteEndObject();
         }
 
+        Names("mcpServers", runtime.McpServers.Select(s => s.Name));
+        Names("workflowAccessPolicies", runtime.WorkflowAccessPolicies.Select(p => p.Name));
+        Names("resiliencies", runtime.Resources.Where(r => r.Kind == "Resiliency").Select(r => r.Name));
         json.WriteEndObject();
         json.Flush();
         return buffer.WrittenSpan.ToArray();
@@ -172,6 +163,21 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
             json.WriteStartArray(name);
             foreach (var value in values)
                 json.WriteStringValue(value);
+            json.WriteEndArray();
+        }
+
+        void Names(string name, IEnumerable<string> values)
+        {
+            if (!values.Any())
+                return;
+            json.WriteStartArray(name);
+            foreach (var value in values)
+            {
+                json.WriteStartObject();
+                json.WriteString("name", value);
+                json.WriteEndObject();
+            }
+
             json.WriteEndArray();
         }
 

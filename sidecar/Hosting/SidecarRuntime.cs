@@ -20,12 +20,14 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 {
     private readonly List<IBuildingBlock> _blocks = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ILogger _processor;
 
     public SidecarRuntime(Engine engine, SidecarOptions options, ILoggerFactory loggers)
     {
         Engine = engine;
         Options = options;
         Loggers = loggers;
+        _processor = loggers.CreateLogger("dapr.runtime.processor");
         Self = new Caller(options.AppId, options.Namespace);
         Lifecycle = new AppLifecycle(this);
         Components = new ComponentCatalog(options, engine, loggers, engine.Time);
@@ -56,6 +58,12 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 
     /// <summary>All resources this app may use, of every kind.</summary>
     public IReadOnlyList<Resource> Resources { get; private set; } = [];
+
+    /// <summary>Who may use the workflows of this app; replaced as a whole when the resources change.</summary>
+    public IReadOnlyList<WorkflowAccessPolicy> WorkflowAccessPolicies { get; private set; } = [];
+
+    /// <summary>MCPServer resources.</summary>
+    public IReadOnlyList<McpServer> McpServers { get; private set; } = [];
 
     public ComponentCatalog Components { get; }
 
@@ -121,10 +129,12 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         // An app that is probed counts as unhealthy until it has answered well once.
         App = new AppChannel(Options, Time, Metrics, Loggers) { IsHealthy = !Options.EnableAppHealthCheck || Options.AppPort is null };
         Resiliency = ResiliencyProvider.Create(Resources, this);
+        McpServers = McpServer.Load(Resources, _processor);
+        WorkflowAccessPolicies = WorkflowAccessPolicy.Load(Resources, _processor);
         Components.Metrics = Metrics;
         Components.Pluggable = await PluggableComponents.DiscoverAsync(Options, Loggers.CreateLogger("dapr.runtime.pluggable"), cancellationToken).ConfigureAwait(false);
         await Components.LoadAsync(Resources, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
-        Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, Loggers.CreateLogger("dapr.runtime.processor"), cancellationToken).ConfigureAwait(false);
+        Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, _processor, cancellationToken).ConfigureAwait(false);
         HttpPipeline = HttpPipeline.Create(Configuration.Spec, "httpPipeline", Components);
         App.Pipeline = HttpPipeline.Create(Configuration.Spec, "appHttpPipeline", Components);
         _blocks.AddRange(BuildingBlocks.Create(this));
@@ -155,9 +165,13 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         bool Same(string kind) => before.Count(r => r.Kind == kind) == after.Count(r => r.Kind == kind)
             && before.Where(r => r.Kind == kind).Zip(after.Where(r => r.Kind == kind)).All(p => System.Text.Json.Nodes.JsonNode.DeepEquals(p.First.Document, p.Second.Document));
 
-        if (Same("Component") && Same("Subscription") && Same("HTTPEndpoint") && Same("Resiliency"))
+        if (Same("Component") && Same("Subscription") && Same("HTTPEndpoint") && Same("Resiliency") && Same(McpServer.Kind) && Same(WorkflowAccessPolicy.Kind))
             return;
         Resources = after;
+        if (!Same(McpServer.Kind))
+            McpServers = McpServer.Load(after, _processor);
+        if (!Same(WorkflowAccessPolicy.Kind))
+            WorkflowAccessPolicies = WorkflowAccessPolicy.Load(after, _processor);
         if (!Same("Component"))
         {
             await Components.ReloadAsync(before, after, Configuration.DeniedComponents, cancellationToken).ConfigureAwait(false);
@@ -171,7 +185,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         {
             // Calls under way keep their connections: the old endpoints close when the last of them is over.
             var old = Endpoints;
-            Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, Loggers.CreateLogger("dapr.runtime.processor"), cancellationToken).ConfigureAwait(false);
+            Endpoints = await HttpEndpoints.CreateAsync(Resources, Components, _processor, cancellationToken).ConfigureAwait(false);
             await old.DisposeAsync().ConfigureAwait(false);
         }
 

@@ -14,6 +14,7 @@ namespace DaprPlatform.Sidecar.Pluggable;
 /// </summary>
 internal sealed partial class PluggableComponents : IAsyncDisposable
 {
+    // Dapr's documented default, the same on every machine: programs written for it put their sockets there.
     private const string DefaultFolder = "/tmp/dapr-components-sockets";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private readonly Dictionary<string, ComponentType> _types = new(StringComparer.OrdinalIgnoreCase);
