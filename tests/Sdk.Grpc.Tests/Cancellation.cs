@@ -155,6 +155,42 @@ public sealed class Cancellation
     }
 
     [Fact]
+    public async Task A_cancelled_call_never_looks_like_the_end_of_its_requests()
+    {
+        const int Calls = 300;
+        var ended = 0;
+        await using var server = await TestServer.StartAsync();
+        server.Echo.OnChat = async (pings, pongs, _) =>
+        {
+            try
+            {
+                await pings.MoveNext();
+                await pongs.WriteAsync(new Pong());
+                if (!await pings.MoveNext())
+                    Interlocked.Increment(ref ended);
+            }
+            catch (Exception e) when (e is OperationCanceledException or IOException)
+            {
+                // What the handler is to hear.
+            }
+        };
+        var client = server.Client;
+
+        for (var i = 0; i < Calls; i++)
+        {
+            var call = client.Chat();
+            await call.RequestStream.WriteAsync(new Ping());
+            if (i % 2 == 0)
+                await call.ResponseStream.MoveNext();
+            call.Dispose();
+        }
+
+        // A call may be cancelled before its handler begins.
+        await server.StopAsync();
+        Assert.Equal(0, ended);
+    }
+
+    [Fact]
     public async Task A_handler_that_writes_hears_of_the_cancellation()
     {
         var heard = new TaskCompletionSource<Exception>();

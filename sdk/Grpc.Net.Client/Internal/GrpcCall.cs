@@ -199,9 +199,14 @@ internal abstract class GrpcCall : IDisposable
             ClientLog.CallFailed(Channel.Logger, status.DebugException, Method.FullName, status.StatusCode, status.Detail);
 
         // With trailers the response was read to its end; otherwise this resets the stream.
+        var requests = Content as StreamingContent;
         if (trailers is null)
+        {
+            requests?.Abort();
             _abort.Cancel();
-        (Content as StreamingContent)?.Close();
+        }
+
+        requests?.Close();
         response?.Dispose();
     }
 

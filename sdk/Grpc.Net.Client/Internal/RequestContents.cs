@@ -40,6 +40,7 @@ internal sealed class StreamingContent : HttpContent
     readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile Stream? _stream;
+    volatile bool _aborted;
     bool _used;
 
     public StreamingContent() => Headers.TryAddWithoutValidation("Content-Type", GrpcNames.ContentType);
@@ -62,6 +63,9 @@ internal sealed class StreamingContent : HttpContent
         _opened.TrySetResult();
     }
 
+    /// <summary>To be called before the request is cancelled: its end must not look to the server like the last of the messages.</summary>
+    public void Abort() => _aborted = true;
+
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
@@ -77,6 +81,8 @@ internal sealed class StreamingContent : HttpContent
 
         // The token ends the wait if the stream is lost. The response knows why; an exception from here would hide that.
         await _completed.Task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_aborted)
+            throw new OperationCanceledException("The call has ended before its requests.", cancellationToken);
     }
 
     protected override bool TryComputeLength(out long length)
