@@ -18,12 +18,11 @@ public sealed class GatewayTests
         using var app = new ServiceApp<RateLimits>(("RATE_LIMIT_PER_SECOND", "1"));
         using var hasty = app.ClientOf(Roles.Customer);
         using var other = app.ClientOf(Roles.Customer);
-        // A bucket of two; a body that is refused before anybody else is asked.
-        var answers = new List<HttpResponseMessage>();
-        for (var i = 0; i < 8; i++)
-            answers.Add(await PostOrderAsync(hasty));
-        Assert.Equal(HttpStatusCode.BadRequest, answers[0].StatusCode);
-        var refused = answers.First(a => a.StatusCode == HttpStatusCode.TooManyRequests);
+        // A bucket of two; a body that is refused before anybody else is asked. A slow machine fills the bucket while it asks, so it asks on.
+        var refused = await PostOrderAsync(hasty);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        while (refused.StatusCode != HttpStatusCode.TooManyRequests)
+            refused = (await DatabaseFixture.AtOnceAsync(8, _ => PostOrderAsync(hasty))).MaxBy(a => a.StatusCode)!;
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 2);
         Assert.Equal("application/problem+json", refused.Content.Headers.ContentType!.MediaType);
         Assert.Contains("too-many-requests", await refused.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);

@@ -65,6 +65,7 @@ public sealed class JoseTests : IClassFixture<JoseTests.Jose>
     /// <summary>The library, installed once into a folder of its own.</summary>
     public sealed class Jose : IAsyncLifetime
     {
+        private static readonly TimeSpan InstallLimit = TimeSpan.FromMinutes(5);
         private readonly string _folder = Directory.CreateTempSubdirectory("jose-").FullName;
 
         /// <summary>Why it is not there.</summary>
@@ -74,20 +75,28 @@ public sealed class JoseTests : IClassFixture<JoseTests.Jose>
         {
             foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Jose")))
                 File.Copy(file, Path.Combine(_folder, Path.GetFileName(file)));
+            using var limit = new CancellationTokenSource(InstallLimit);
             try
             {
-                var (code, output) = await RunAsync(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", ["ci", "--prefer-offline"], "", CancellationToken.None);
+                var (code, output) = await RunAsync(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", ["ci", "--prefer-offline"], "", limit.Token);
                 Missing = code == 0 ? null : $"npm could not install jose: {output}";
             }
-            catch (System.ComponentModel.Win32Exception e)
+            catch (Exception e) when (e is System.ComponentModel.Win32Exception or OperationCanceledException)
             {
-                Missing = $"There is no npm: {e.Message}";
+                Missing = $"npm did not install jose: {e.Message}";
             }
         }
 
         public ValueTask DisposeAsync()
         {
-            Directory.Delete(_folder, recursive: true);
+            try
+            {
+                Directory.Delete(_folder, recursive: true);
+            }
+            catch (IOException)
+            {
+                // npm may still be writing its log there; the folder is a temporary one.
+            }
             return default;
         }
 
@@ -110,12 +119,19 @@ public sealed class JoseTests : IClassFixture<JoseTests.Jose>
         {
             var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = _folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
             using var process = Process.Start(start)!;
-            await process.StandardInput.WriteAsync(input.AsMemory(), cancel);
-            process.StandardInput.Close();
             var error = process.StandardError.ReadToEndAsync(cancel);
-            var output = await process.StandardOutput.ReadToEndAsync(cancel);
+            var output = process.StandardOutput.ReadToEndAsync(cancel);
+            try
+            {
+                await process.StandardInput.WriteAsync(input.AsMemory(), cancel);
+                process.StandardInput.Close();
+            }
+            catch (IOException)
+            {
+                // It ended without reading; its output says why.
+            }
             await process.WaitForExitAsync(cancel);
-            return (process.ExitCode, process.ExitCode == 0 ? output : output + await error);
+            return (process.ExitCode, process.ExitCode == 0 ? await output : await output + await error);
         }
     }
 }

@@ -94,7 +94,7 @@ public abstract class DatabaseFixture : IAsyncLifetime
     private protected void AddDatabase<TContext>(IServiceCollection services)
         where TContext : DbContext
     {
-        var connectionString = new NpgsqlConnectionStringBuilder(_server) { Database = _database, MaxPoolSize = 12, Timeout = 60, CommandTimeout = 60 }.ConnectionString;
+        var connectionString = new NpgsqlConnectionStringBuilder(_server) { Database = _database, MaxPoolSize = 12, Timeout = 300, CommandTimeout = 300 }.ConnectionString;
         services.AddDbContext<TContext>((provider, options) => options
             .UseNpgsql(connectionString).AddInterceptors(new OutboxSignalInterceptor(provider.GetRequiredService<OutboxSignal>())));
         services.AddSingleton<MigrationState<TContext>>();
