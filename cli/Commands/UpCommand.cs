@@ -16,10 +16,11 @@ internal sealed class UpCommand
     private readonly DataFolder _data;
     private readonly StackPrinter _printer;
     private readonly bool _json;
+    private readonly int _metricsPort;
 
-    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background)
+    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background, int offset)
     {
-        (_repository, _file, _data, _json) = (repository, file, data, json);
+        (_repository, _file, _data, _json, _metricsPort) = (repository, file, data, json, MetricsServer.DefaultPort + offset);
         // With --json the standard output holds the JSON and nothing else.
         _printer = new StackPrinter(json ? ConsoleSetup.Error() : AnsiConsole.Console, timed: background);
     }
@@ -38,7 +39,7 @@ internal sealed class UpCommand
             var repository = Repository.Find();
             var path = stack.RunFile(parsed, repository);
             var file = RunFileReader.Read(path, parsed.GetValue(offset));
-            var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child));
+            var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child), parsed.GetValue(offset));
             await up.RefuseSecondAsync(cancel);
             if (!parsed.GetValue(noBuild))
                 await up.BuildAsync(cancel);
@@ -73,6 +74,7 @@ internal sealed class UpCommand
         Environment.CurrentDirectory = _file.Folder;
         await using var stack = new Stack(_file, _data, await EmbeddedRuntime.OpenAsync(_data, cancel), TimeProvider.System);
         await using var control = await ControlServer.StartAsync(_data.Socket, stack, cancel);
+        await using var metrics = await MetricsServer.StartAsync(_metricsPort, stack, cancel);
         var printing = PrintAsync(stack.Events);
         var exitCode = 0;
         try

@@ -16,6 +16,9 @@ internal sealed record StackStatus
 
     public string? DataDirectory { get; init; }
 
+    /// <summary>The platform's own metrics: restarts, dead letters. Apps and sidecars have theirs.</summary>
+    public string? MetricsUrl { get; init; }
+
     public double UptimeSeconds { get; init; }
 
     /// <summary>From the start of the command (after builds) to everything healthy; null before that.</summary>

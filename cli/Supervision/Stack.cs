@@ -47,6 +47,9 @@ internal sealed class Stack : IAsyncDisposable
     /// <summary>Null where the sidecars do not have their broker here.</summary>
     public DeadLetterBox? DeadLetters => _host.DeadLetters;
 
+    /// <summary>Where the platform's own metrics are served; null: nowhere.</summary>
+    public string? MetricsUrl { get; set; }
+
     public Task StopRequested => _stopRequested.Task;
 
     public void RequestStop() => _stopRequested.TrySetResult();
@@ -83,6 +86,7 @@ internal sealed class Stack : IAsyncDisposable
             Pid = Environment.ProcessId,
             RunFile = _file.Path,
             DataDirectory = _data.Path,
+            MetricsUrl = MetricsUrl,
             UptimeSeconds = Math.Round(_uptime.Elapsed.TotalSeconds, 1),
             StartSeconds = _startSeconds,
             ResidentBytes = runtime + apps.Sum(a => a.ResidentBytes) + (postgres?.ResidentBytes ?? 0),

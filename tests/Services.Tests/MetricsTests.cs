@@ -63,7 +63,7 @@ public sealed class MetricsTests
             if (!instrument.Meter.Name.StartsWith("DaprPlatform.", StringComparison.Ordinal) || !ReferenceEquals(instrument.Meter.Scope, factory))
                 return;
             lock (metrics)
-                metrics[instrument.Name] = new Metric(instrument.Name, instrument is Histogram<double> ? "histogram" : "counter", instrument.Description ?? "", ["service"]);
+                metrics[instrument.Name] = new Metric(instrument.Name, instrument is Histogram<double> ? "histogram" : instrument.IsObservable ? "gauge" : "counter", instrument.Description ?? "", ["service"]);
             l.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<long>((instrument, _, tags, _) => Seen(instrument, tags));
@@ -159,6 +159,7 @@ public sealed class MetricsTests
         foreach (var metric in metrics)
             text.Append(metric.Kind == "histogram"
                 ? $"histogram_quantile(0.95, sum by (le) (rate({metric.Name}_bucket[5m])))\n"
+                : metric.Kind == "gauge" ? $"max by (service) ({metric.Name})\n"
                 : $"sum by ({string.Join(", ", metric.Labels.Where(l => l != "service").DefaultIfEmpty("service"))}) (rate({metric.Name}[5m]))\n");
         text.Append("# share of requests that failed\nsum(rate(http_requests_total{status_code=~\"5..\"}[5m])) / sum(rate(http_requests_total[5m]))\n```\n");
         return text.ToString();

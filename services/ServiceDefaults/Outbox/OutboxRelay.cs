@@ -33,6 +33,8 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
     private readonly Counter<long> _published;
     private readonly Counter<long> _failures;
     private readonly Histogram<double> _lag;
+    // Ticks of the oldest event that could not be published; 0: none.
+    private long _oldestPending;
 
     public OutboxRelay(
         IServiceScopeFactory scopes,
@@ -55,6 +57,7 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
         _published = meter.CreateCounter<long>("outbox_published_total", description: "Events published from the outbox.");
         _failures = meter.CreateCounter<long>("outbox_publish_failures_total", description: "Batches that could not be published completely.");
         _lag = meter.CreateHistogram<double>("outbox_lag_seconds", "s", "Time from the event to its publication.");
+        meter.CreateObservableGauge("outbox_oldest_pending_seconds", OldestPending, "s", "Age of the oldest event that waits though it was tried to publish it; 0: none waits.");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -94,7 +97,12 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
             $"SELECT pg_advisory_xact_lock({AdvisoryLock}), set_config('synchronous_commit', 'off', true)", cancellationToken);
         var batch = await db.Set<OutboxMessage>().AsNoTracking().Where(m => m.SentAt == null).OrderBy(m => m.Id).Take(BatchSize).ToListAsync(cancellationToken);
         if (batch.Count == 0)
+        {
+            Volatile.Write(ref _oldestPending, 0);
             return 0;
+        }
+
+        Volatile.Write(ref _oldestPending, batch[0].OccurredAt.UtcTicks);
         var (sent, failure) = await _publisher.PublishAsync(batch, cancellationToken);
         var now = _time.GetUtcNow();
         if (sent.Count > 0)
@@ -105,7 +113,17 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
             _published.Add(sent.Count, new KeyValuePair<string, object?>("service", _service));
             _lag.Record((now - batch[0].OccurredAt).TotalSeconds, new KeyValuePair<string, object?>("service", _service));
         }
-        return failure is null ? batch.Count : throw failure;
+        if (failure is not null)
+            throw failure;
+        Volatile.Write(ref _oldestPending, 0);
+        return batch.Count;
+    }
+
+    private Measurement<double> OldestPending()
+    {
+        var oldest = Volatile.Read(ref _oldestPending);
+        var age = oldest == 0 ? 0 : Math.Max(0, (_time.GetUtcNow().UtcTicks - oldest) / (double)TimeSpan.TicksPerSecond);
+        return new Measurement<double>(age, new KeyValuePair<string, object?>("service", _service));
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Events wait to be published ({Reason}); next try in {Seconds} s")]

@@ -6,6 +6,7 @@ using DaprPlatform.Inventory.Data;
 using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Problems;
 using Grpc.Core;
+using Microsoft.EntityFrameworkCore;
 
 namespace DaprPlatform.Inventory.Domain;
 
@@ -14,12 +15,16 @@ namespace DaprPlatform.Inventory.Domain;
 /// releases once. A job that could not be scheduled, because a process died behind its commit, is made up for by a sweep at the start and every minute.
 /// </summary>
 internal sealed partial class ReservationExpiry(
-    IServiceScopeFactory scopes, DaprJobsClient jobs, MigrationState<InventoryDb> migrations, TimeProvider time, ILogger<ReservationExpiry> logger) : BackgroundService
+    IServiceScopeFactory scopes, DaprJobsClient jobs, MigrationState<InventoryDb> migrations, StockMetrics metrics, TimeProvider time, ILogger<ReservationExpiry> logger) : BackgroundService
 {
     /// <summary>Of the names of the jobs; the order's id follows.</summary>
     public const string JobPrefix = "expire-";
 
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    // Twice the sweep's interval behind its time, a reservation is no longer on its way to be released.
+    private static readonly TimeSpan Overdue = TimeSpan.FromMinutes(2);
+    // A workflow ends what it holds within minutes, whatever fails.
+    private static readonly TimeSpan LongestHold = TimeSpan.FromHours(1);
 
     /// <summary>Lets a job fall due with the reservation. Never fails: the sweep stands behind it.</summary>
     public async Task ScheduleAsync(OrderId order, DateTimeOffset at, CancellationToken cancellationToken)
@@ -57,6 +62,7 @@ internal sealed partial class ReservationExpiry(
             try
             {
                 await ExpireDueAsync(stoppingToken);
+                await CountOverdueAsync(stoppingToken);
             }
             catch (Exception e) when (Faults.IsTransient(e) && !stoppingToken.IsCancellationRequested)
             {
@@ -64,6 +70,14 @@ internal sealed partial class ReservationExpiry(
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task CountOverdueAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var (ranOut, heldSince) = (time.GetUtcNow() - Overdue, time.GetUtcNow() - LongestHold);
+        metrics.Overdue(await scope.ServiceProvider.GetRequiredService<InventoryDb>().Reservations.LongCountAsync(
+            r => (r.State == ReservationState.Reserved && r.ExpiresAt < ranOut) || (r.State == ReservationState.Held && r.UpdatedAt < heldSince), cancellationToken));
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Expiring reservations is put off: {Reason}")]

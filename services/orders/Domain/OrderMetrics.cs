@@ -8,6 +8,7 @@ internal sealed class OrderMetrics
     private readonly Histogram<double> _duration;
     private readonly Counter<long> _compensations;
     private readonly Counter<long> _rescued;
+    private double _oldestStuck;
 
     public OrderMetrics(IMeterFactory meters)
     {
@@ -21,7 +22,14 @@ internal sealed class OrderMetrics
             new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900] });
         _compensations = meter.CreateCounter<long>("order_compensations_total", description: "Orders given up, by payment method and reason.");
         _rescued = meter.CreateCounter<long>("order_workflows_rescued_total", description: "Orders whose workflow the sweep had to start or wake.");
+        meter.CreateObservableGauge(
+            "order_oldest_stuck_seconds",
+            () => new Measurement<double>(Volatile.Read(ref _oldestStuck), new KeyValuePair<string, object?>("service", "orders")),
+            "s",
+            "Age of the oldest order that should be decided by now and waits for nobody; 0: there is none.");
     }
+
+    public void OldestStuck(TimeSpan age) => Volatile.Write(ref _oldestStuck, age.TotalSeconds);
 
     public void Entered(Order order) =>
         _orders.Add(1, new("service", "orders"), new("method", order.PaymentMethod), new("status", order.Status.Text()));

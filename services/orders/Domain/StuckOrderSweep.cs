@@ -51,6 +51,7 @@ internal sealed partial class StuckOrderSweep(
     private async Task SweepLockedAsync(CancellationToken cancellationToken)
     {
         var suspects = await SuspectsAsync(cancellationToken);
+        metrics.OldestStuck(suspects.Count == 0 ? TimeSpan.Zero : time.GetUtcNow() - suspects.Min(s => s.Since));
         if (suspects.Count == 0)
             return;
         var held = await dapr.Lock(LockStore, LockName, _owner, LockSeconds, cancellationToken);
@@ -76,7 +77,7 @@ internal sealed partial class StuckOrderSweep(
             .Where(o => (o.Status == OrderStatus.Pending && o.CreatedAt < before && (o.Approval != Approval.Requested || o.CancelRequestedAt != null))
                 || ((o.Status == OrderStatus.Confirmed || o.Status == OrderStatus.Processing) && o.CancelRequestedAt < before))
             .OrderBy(o => o.CreatedAt).Take(BatchSize)
-            .Select(o => new Suspect(o.Id, o.Status == OrderStatus.Pending, o.CancelRequestedAt != null, o.Approval)).ToListAsync(cancellationToken);
+            .Select(o => new Suspect(o.Id, o.Status == OrderStatus.Pending, o.CancelRequestedAt != null, o.Approval, o.CancelRequestedAt ?? o.CreatedAt)).ToListAsync(cancellationToken);
     }
 
     private async Task RescueAsync(Suspect suspect, CancellationToken cancellationToken)
@@ -107,7 +108,7 @@ internal sealed partial class StuckOrderSweep(
         }
     }
 
-    private sealed record Suspect(Guid Id, bool Pending, bool CancelRequested, Approval Approval);
+    private sealed record Suspect(Guid Id, bool Pending, bool CancelRequested, Approval Approval, DateTimeOffset Since);
 
     [LoggerMessage(1, LogLevel.Warning, "The workflow of {Order} was {State}; it is started")]
     private static partial void LogStarted(ILogger logger, string order, string state);

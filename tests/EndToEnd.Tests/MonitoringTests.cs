@@ -1,0 +1,129 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using DaprPlatform.Cli.Retail;
+using DaprPlatform.Deployment.Tests.Monitoring;
+
+namespace DaprPlatform.EndToEnd.Tests;
+
+/// <summary>What dashboards and alerts ask for is what the running stack says.</summary>
+public sealed partial class MonitoringTests(StackFixture stack)
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    // Prometheus' own.
+    private static readonly HashSet<string> OfPrometheus = ["up", "ALERTS"];
+
+    // Of programs beside the stack (docs/kubernetes.md); rules read them as the other side of an "or".
+    private static readonly HashSet<string> OfExporters = ["kafka_topic_partition_current_offset", "kafka_topic_partition_oldest_offset", "kube_pod_container_status_restarts_total"];
+
+    // Labels that the configuration of Prometheus gives to targets, and that exporters and quantiles have.
+    private static readonly HashSet<string> OfTargets = ["app", "job", "instance", "le", "alertstate", "container", "namespace", "partition"];
+
+    // daprd makes a series when it first has something to say: these come with a failure, or with a way of publishing that is not used here.
+    private static readonly HashSet<string> OnOccasion = ["dapr_runtime_component_init_fail_total", "dapr_component_pubsub_egress_bulk_event_count", "dapr_resiliency_cb_state"];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Every_query_of_a_dashboard_or_a_rule_reads_what_the_running_stack_measures()
+    {
+        await OrderAsync();
+        var queries = Query.All(stack.Root);
+        var recorded = Query.Rules(stack.Root).Select(r => r.Record).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var wanted = queries.SelectMany(q => q.Metrics).Where(m => !recorded.Contains(m) && !OfPrometheus.Contains(m) && !OfExporters.Contains(m) && !OnOccasion.Contains(m)).ToHashSet(StringComparer.Ordinal);
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        deadline.CancelAfter(Patience);
+        using var interval = new PeriodicTimer(Look);
+        Exposition seen;
+        // The last events of the order are on their way.
+        while (!wanted.IsSubsetOf((seen = await ScrapeAsync(deadline.Token)).Names))
+        {
+            if (deadline.IsCancellationRequested)
+                break;
+            try
+            {
+                await interval.WaitForNextTickAsync(deadline.Token);
+            }
+            catch (OperationCanceledException) when (!Cancel.IsCancellationRequested)
+            {
+                break;
+            }
+        }
+
+        Assert.True(wanted.IsSubsetOf(seen.Names), string.Join('\n', queries.Where(q => q.Metrics.Any(m => wanted.Contains(m) && !seen.Names.Contains(m)))
+            .Select(q => $"{q.Where} reads {string.Join(", ", q.Metrics.Where(m => !seen.Names.Contains(m)))}, which nothing measures.")));
+        // Some labels come with a failure only; what a service writes down of its labels is compared with the service (METRICS.md).
+        var labels = Directory.GetDirectories(Path.Combine(stack.Root, "services")).Select(f => Path.Combine(f, "METRICS.md")).Where(File.Exists)
+            .SelectMany(f => Documented().Matches(File.ReadAllText(f))).SelectMany(m => m.Groups[1].Value.Split(',')).Concat(seen.Labels).ToHashSet(StringComparer.Ordinal);
+        Assert.All(queries, q => Assert.All(q.Labels, l => Assert.True(labels.Contains(l) || OfTargets.Contains(l) || OnOccasion.Overlaps(q.Metrics) || q.Metrics.Any(m => m.Contains(':', StringComparison.Ordinal)),
+            $"{q.Where} uses the label {l}, which no series has.")));
+    }
+
+    [Fact]
+    public async Task What_every_metric_means_is_said_and_no_label_holds_an_id()
+    {
+        await OrderAsync();
+        var seen = await ScrapeAsync(Cancel);
+        Assert.All(seen.Text, page => Assert.DoesNotMatch(OrderId(), page));
+        foreach (var page in seen.Text)
+        {
+            var helped = HelpLine().Matches(page).Select(m => m.Groups[1].Value).ToHashSet(StringComparer.Ordinal);
+            Assert.All(TypeLine().Matches(page).Select(m => m.Groups[1].Value), name => Assert.Contains(name, helped));
+        }
+    }
+
+    private async Task OrderAsync()
+    {
+        using var gateway = stack.Gateway(TimeSpan.FromMinutes(2));
+        using var customer = new Customer(gateway, $"measured-{Guid.NewGuid():N}@example.test", "Measured-Passw0rd-1");
+        await customer.RegisterAsync("Measured", Cancel);
+        Assert.True((await customer.SendAsync(HttpMethod.Get, "api/v1/notifications", null, Cancel)).Succeeded);
+        var order = new JsonObject
+        {
+            ["items"] = new JsonArray(new JsonObject { ["productId"] = "MUG-001", ["quantity"] = 1 }),
+            ["shippingAddress"] = "1 Metrics Street, Gauge City",
+        };
+        var placed = await customer.SendAsync(HttpMethod.Post, "api/v1/orders", order, Cancel, ("Idempotency-Key", Guid.NewGuid().ToString()), ("Prefer", "wait=20"));
+        Assert.True(placed.Succeeded, placed.ToString());
+    }
+
+    private async Task<Exposition> ScrapeAsync(CancellationToken cancel)
+    {
+        var status = await stack.RefreshAsync(cancel);
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };
+        var urls = stack.RunFile.Apps.SelectMany(a => (string[])[$"http://localhost:{(a.OwnMetricsPort ?? a.AppPort)!.Value.Number}/metrics", $"http://localhost:{a.MetricsPort!.Value.Number}/metrics"]).Append(status.MetricsUrl!);
+        var pages = new List<string>();
+        foreach (var url in urls)
+            pages.Add(await http.GetStringAsync(new Uri(url), cancel));
+        return new Exposition(pages);
+    }
+
+    private sealed class Exposition(IReadOnlyList<string> pages)
+    {
+        public IReadOnlyList<string> Text => pages;
+
+        /// <summary>With the parts of histograms.</summary>
+        public HashSet<string> Names { get; } = [.. pages.SelectMany(p => TypeLine().Matches(p)).SelectMany(m => m.Groups[2].Value == "histogram"
+            ? (string[])[m.Groups[1].Value + "_bucket", m.Groups[1].Value + "_sum", m.Groups[1].Value + "_count"]
+            : [m.Groups[1].Value])];
+
+        public HashSet<string> Labels { get; } = [.. pages.SelectMany(p => Label().Matches(p)).Select(m => m.Groups[1].Value)];
+    }
+
+    [GeneratedRegex(@"^# TYPE (\S+) (\w+)", RegexOptions.Multiline)]
+    private static partial Regex TypeLine();
+
+    [GeneratedRegex(@"^# HELP (\S+) \S", RegexOptions.Multiline)]
+    private static partial Regex HelpLine();
+
+    [GeneratedRegex("""[{,]([a-zA-Z_]\w*)=["]""")]
+    private static partial Regex Label();
+
+    [GeneratedRegex(@"^\| `\w+\{([\w,]+)\}`", RegexOptions.Multiline)]
+    private static partial Regex Documented();
+
+    [GeneratedRegex("ORD-[0-9A-Za-z]{6,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")]
+    private static partial Regex OrderId();
+}
