@@ -17,6 +17,7 @@ internal sealed class WorkflowTables
         CREATE UNIQUE INDEX IF NOT EXISTS wf_ids ON wf_instances (hub, id);
         CREATE INDEX IF NOT EXISTS wf_open ON wf_instances (hub, key) WHERE open = 1;
         CREATE TABLE IF NOT EXISTS wf_history (instance INTEGER NOT NULL, block INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (instance, block)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS wf_propagated (instance INTEGER PRIMARY KEY, history BLOB NOT NULL);
         """;
 
     private readonly Lazy<Task> _ready;
@@ -112,7 +113,7 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
 
     private static StoredInstance? Load(StoreConnection connection, long hub, string instanceId)
     {
-        var select = connection.Prepared("SELECT key, generation, open, custom, inbox FROM wf_instances WHERE hub = ?1 AND id = ?2").Bind(1, hub).Bind(2, instanceId);
+        var select = connection.Prepared("SELECT key, generation, open, custom, inbox, (SELECT history FROM wf_propagated WHERE instance = key) FROM wf_instances WHERE hub = ?1 AND id = ?2").Bind(1, hub).Bind(2, instanceId);
         if (!select.Read())
             return null;
         var inbox = select.IsNull(4) ? [] : GetInstanceHistoryResponse.Parser.ParseFrom(select.Bytes(4)).Events.ToArray();
@@ -123,6 +124,7 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
             IsOpen = select.Integer(2) != 0,
             CustomStatus = select.IsNull(3) ? null : select.Text(3),
             Inbox = inbox.Length,
+            Propagated = select.IsNull(5) ? null : PropagatedHistory.Parser.ParseFrom(select.Bytes(5)),
         };
         select.Reset();
         var history = new WorkflowHistory();
@@ -147,6 +149,7 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
         private readonly bool _rowChanges;
         private readonly byte[]? _events;
         private readonly byte[]? _inbox;
+        private readonly byte[]? _propagated;
 
         public Change(InstanceChange change, long hub, WorkflowTables tables)
         {
@@ -161,6 +164,7 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
             _rowChanges = _isNew || change.Inbox.Count > 0 || before.Inbox > 0 || change.CustomStatus != before.CustomStatus || change.Generation != before.Generation || change.IsOpen != before.IsOpen;
             _inbox = change.Inbox.Count > 0 ? Bytes(change.Inbox.Select(i => i.Event)) : null;
             _events = change.Appended.Count > 0 ? Bytes(change.Appended) : null;
+            _propagated = change.PropagatedChanges ? change.Propagated?.ToByteArray() : null;
         }
 
         public Task Task => _done.Task;
@@ -174,6 +178,14 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
             var key = before.Key;
             if (_change.IsRemoved || (_change.Kept == 0 && before.History > 0))
                 connection.Prepared("DELETE FROM wf_history WHERE instance = ?1").Bind(1, key).Run();
+            if (_change.PropagatedChanges)
+            {
+                if (_propagated is null)
+                    connection.Prepared("DELETE FROM wf_propagated WHERE instance = ?1").Bind(1, key).Run();
+                else
+                    connection.Prepared("INSERT OR REPLACE INTO wf_propagated (instance, history) VALUES (?1, ?2)").Bind(1, key).BindBlob(2, _propagated).Run();
+            }
+
             if (_change.IsRemoved)
             {
                 connection.Prepared("DELETE FROM wf_instances WHERE key = ?1").Bind(1, key).Run();

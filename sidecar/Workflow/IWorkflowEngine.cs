@@ -58,7 +58,8 @@ internal interface IWorkflowEngine
     Task<ActivityResponse> RunActivityAsync(ActivityRequest request, CancellationToken cancellationToken);
 
     /// <summary>Starts a child for a workflow of another app, unless it is there already, and waits for its end: the event for the parent.</summary>
-    Task<HistoryEvent> RunChildAsync(HistoryEvent start, CancellationToken cancellationToken);
+    /// <param name="propagated">What the parent shows it of its history; null: nothing.</param>
+    Task<HistoryEvent> RunChildAsync(HistoryEvent start, PropagatedHistory? propagated, CancellationToken cancellationToken);
 
     /// <summary>Posts an event to an instance; ends when it is durable. False when there is no such instance.</summary>
     Task<bool> PostAsync(string id, HistoryEvent e, CancellationToken cancellationToken);

@@ -41,6 +41,9 @@ internal sealed class StoredShape
 
     public bool IsOpen { get; set; }
 
+    /// <summary>What the parent showed of its history; the very object that was written or read.</summary>
+    public PropagatedHistory? Propagated { get; set; }
+
     /// <summary>The change is committed.</summary>
     public void Take(InstanceChange change)
     {
@@ -49,6 +52,7 @@ internal sealed class StoredShape
         CustomStatus = change.IsRemoved ? null : change.CustomStatus;
         Generation = change.Generation;
         IsOpen = !change.IsRemoved && change.IsOpen;
+        Propagated = change.IsRemoved ? null : change.Propagated;
     }
 }
 
@@ -72,4 +76,10 @@ internal sealed record InstanceChange(string Id, StoredShape Before)
     public bool IsOpen { get; init; }
 
     public bool IsRemoved { get; init; }
+
+    /// <summary>What the instance was shown of its parent's history; stays through all its executions.</summary>
+    public PropagatedHistory? Propagated { get; init; }
+
+    /// <summary>It is not what the store has.</summary>
+    public bool PropagatedChanges => !ReferenceEquals(IsRemoved ? null : Propagated, Before.Propagated);
 }

@@ -161,8 +161,8 @@ internal sealed class RemoteEngine(GrpcChannel channel, string hub) : IWorkflowE
     public Task<ActivityResponse> RunActivityAsync(ActivityRequest request, CancellationToken cancellationToken) =>
         AskAsync(async () => await _peer.RunActivityAsync(request, Headers(), cancellationToken: cancellationToken).ConfigureAwait(false), cancellationToken);
 
-    public Task<HistoryEvent> RunChildAsync(HistoryEvent start, CancellationToken cancellationToken) =>
-        AskAsync(async () => await _peer.RunChildAsync(start, Headers(), cancellationToken: cancellationToken).ConfigureAwait(false), cancellationToken);
+    public Task<HistoryEvent> RunChildAsync(HistoryEvent start, PropagatedHistory? propagated, CancellationToken cancellationToken) =>
+        AskAsync(async () => await _peer.RunChildAsync(new PeerStart { Event = start, Propagated = propagated }, Headers(), cancellationToken: cancellationToken).ConfigureAwait(false), cancellationToken);
 
     public async Task<bool> PostAsync(string id, HistoryEvent e, CancellationToken cancellationToken)
     {

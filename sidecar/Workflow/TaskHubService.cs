@@ -166,7 +166,7 @@ internal sealed class WorkflowPeerService(WorkflowApi api) : WorkflowPeers.Workf
 {
     public override Task<ActivityResponse> RunActivity(ActivityRequest request, ServerCallContext context) => api.ForPeerAsync(context, (engine, ended) => engine.RunActivityAsync(request, ended));
 
-    public override Task<HistoryEvent> RunChild(HistoryEvent request, ServerCallContext context) => api.ForPeerAsync(context, (engine, ended) => engine.RunChildAsync(request, ended));
+    public override Task<HistoryEvent> RunChild(PeerStart request, ServerCallContext context) => api.ForPeerAsync(context, (engine, ended) => engine.RunChildAsync(request.Event, request.Propagated, ended));
 
     public override Task<PeerAnswer> Post(PeerEvent request, ServerCallContext context) => api.ForPeerAsync(context, async (engine, ended) =>
         new PeerAnswer { Found = await engine.PostAsync(request.InstanceId, request.Event, ended).ConfigureAwait(false) });

@@ -15,6 +15,9 @@ internal sealed class TurnEffects
 
     public List<HistoryEvent> Timers { get; } = [];
 
+    /// <summary>By the id of an action: what it is shown of the history. Null where no action is shown anything.</summary>
+    public Dictionary<int, PropagatedHistory>? Propagated { get; set; }
+
     /// <summary>Starts of child workflows, each as the child's ExecutionStarted.</summary>
     public List<HistoryEvent> Children { get; } = [];
 
@@ -67,7 +70,10 @@ internal static class TurnActions
         effects.Appended.Add(opening);
         effects.Appended.AddRange(turn.Items.Select(i => i.Event));
         foreach (var action in response.Actions)
+        {
+            Show(hub, instance, start, action, effects);
             ApplyOne(hub, instance.Id, start, action, effects);
+        }
 
         if (terminated is not null && effects.Completed is null)
         {
@@ -147,6 +153,15 @@ internal static class TurnActions
         }
 
         return null;
+    }
+
+    // As the history stands when the action is taken: what comes after it is not shown.
+    private static void Show(WorkflowHub hub, WorkflowInstance instance, ExecutionStartedEvent start, WorkflowAction action, TurnEffects effects)
+    {
+        var scope = action.ScheduleTask?.HistoryPropagationScope ?? action.CreateChildWorkflow?.HistoryPropagationScope ?? HistoryPropagationScope.None;
+        if (scope == HistoryPropagationScope.None)
+            return;
+        (effects.Propagated ??= [])[action.Id] = Propagation.Of(hub, instance, start, [.. instance.History.Events, .. effects.Appended], scope);
     }
 
     private static void ApplyOne(WorkflowHub hub, string instanceId, ExecutionStartedEvent start, WorkflowAction action, TurnEffects effects)

@@ -39,6 +39,9 @@ internal sealed class ActivityTask(string instanceId, string executionId, Histor
     /// <summary>Of its span; null where it is not traced.</summary>
     public Observability.TraceContext? Trace { get; set; }
 
+    /// <summary>What the workflow shows the activity of its history; null: nothing.</summary>
+    public PropagatedHistory? Propagated { get; init; }
+
     /// <summary>For an activity of another app's workflow: takes its answer. Null: it is of this app.</summary>
     public TaskCompletionSource<ActivityResponse>? Answer { get; init; }
 
@@ -58,6 +61,7 @@ internal sealed class ActivityTask(string instanceId, string executionId, Histor
                 TaskId = Scheduled.EventId,
                 ParentTraceContext = WorkflowTelemetry.OfActivity(this),
                 TaskExecutionId = task.TaskExecutionId,
+                PropagatedHistory = Propagated,
             },
         };
     }

@@ -19,7 +19,7 @@ internal sealed class WorkflowClient(WorkflowHub hub) : IWorkflowEngine
 
     public Task<ActivityResponse> RunActivityAsync(ActivityRequest request, CancellationToken cancellationToken) => hub.RunActivityAsync(request, cancellationToken);
 
-    public Task<HistoryEvent> RunChildAsync(HistoryEvent start, CancellationToken cancellationToken) => hub.RunChildAsync(start, cancellationToken);
+    public Task<HistoryEvent> RunChildAsync(HistoryEvent start, PropagatedHistory? propagated, CancellationToken cancellationToken) => hub.RunChildAsync(start, propagated, cancellationToken);
 
     public Task<bool> PostAsync(string id, HistoryEvent e, CancellationToken cancellationToken) => hub.PostAsync(id, e, cancellationToken);
 

@@ -32,14 +32,14 @@ internal sealed partial class WorkflowHub
             EventId = request.TaskId,
             TaskScheduled = new TaskScheduledEvent { Name = request.Name, Version = request.Version, Input = request.Input, ParentTraceContext = request.ParentTraceContext, TaskExecutionId = request.TaskExecutionId },
         };
-        Enter(new ActivityTask(request.WorkflowInstance.InstanceId, request.WorkflowInstance.ExecutionId ?? "", scheduled) { Answer = answer });
+        Enter(new ActivityTask(request.WorkflowInstance.InstanceId, request.WorkflowInstance.ExecutionId ?? "", scheduled) { Answer = answer, Propagated = request.PropagatedHistory });
         using var left = cancellationToken.UnsafeRegister(static (a, token) => ((TaskCompletionSource<ActivityResponse>)a!).TrySetCanceled(token), answer);
         using var closed = _stopping.Token.UnsafeRegister(static a => ((TaskCompletionSource<ActivityResponse>)a!).TrySetException(new HubMovedException()), answer);
         return await answer.Task.ConfigureAwait(false);
     }
 
     /// <summary>Starts a child for a workflow of another app, unless it is there already, and waits for its end: the event for the parent.</summary>
-    public async Task<HistoryEvent> RunChildAsync(HistoryEvent start, CancellationToken cancellationToken)
+    public async Task<HistoryEvent> RunChildAsync(HistoryEvent start, PropagatedHistory? propagated, CancellationToken cancellationToken)
     {
         var child = start.ExecutionStarted;
         await WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
@@ -58,7 +58,7 @@ internal sealed partial class WorkflowHub
                 }
 
                 if (!instance.Exists || instance.History.Completed is not null)
-                    durable = instance.StartAsync(start);
+                    durable = instance.StartAsync(start, propagated);
                 else if (!isOurs)
                     end = Taken(child);
                 if (end is null)
@@ -78,11 +78,15 @@ internal sealed partial class WorkflowHub
     {
         var executionId = start.WorkflowInstance?.ExecutionId ?? "";
         foreach (var task in effects.Tasks)
-            Dispatch(id, executionId, task);
+            Dispatch(id, executionId, task, effects.Propagated?.GetValueOrDefault(task.EventId));
         foreach (var timer in effects.Timers)
             _timers.Add((id, executionId, timer), DueAt(timer));
         foreach (var child in effects.Children)
-            Background(() => StartChildAsync(id, executionId, child));
+        {
+            var propagated = effects.Propagated?.GetValueOrDefault(child.ExecutionStarted.ParentInstance.TaskScheduledId);
+            Background(() => StartChildAsync(id, executionId, child, propagated));
+        }
+
         if (effects.Completed is { } completed && effects.Continuation is null && Settings.RetentionOf(completed.WorkflowStatus) is { } retention)
             _expiries.Add((id, executionId), Time.GetUtcNow() + retention);
         // Another app waits for the end of its children itself.
@@ -90,12 +94,14 @@ internal sealed partial class WorkflowHub
             Background(() => PostAsync(end.Parent.WorkflowInstance.InstanceId, end.Event, _stopping.Token));
     }
 
-    private void Dispatch(string id, string executionId, HistoryEvent scheduled)
+    private void Dispatch(string id, string executionId, HistoryEvent scheduled, PropagatedHistory? propagated)
     {
+        if (propagated is not null)
+            LogUnsigned("activity", scheduled.TaskScheduled.Name);
         if (IsElsewhere(scheduled, out var app))
-            Background(() => RunElsewhereAsync(id, executionId, app, scheduled));
+            Background(() => RunElsewhereAsync(id, executionId, app, scheduled, propagated));
         else
-            Enter(new ActivityTask(id, executionId, scheduled));
+            Enter(new ActivityTask(id, executionId, scheduled) { Propagated = propagated });
     }
 
     private void Enter(ActivityTask activity)
@@ -132,7 +138,7 @@ internal sealed partial class WorkflowHub
         return durable;
     }
 
-    private async Task RunElsewhereAsync(string id, string executionId, string app, HistoryEvent scheduled)
+    private async Task RunElsewhereAsync(string id, string executionId, string app, HistoryEvent scheduled, PropagatedHistory? propagated)
     {
         var task = scheduled.TaskScheduled;
         var request = new ActivityRequest
@@ -143,6 +149,7 @@ internal sealed partial class WorkflowHub
             TaskId = scheduled.EventId,
             TaskExecutionId = task.TaskExecutionId,
             ParentTraceContext = task.ParentTraceContext,
+            PropagatedHistory = propagated,
             WorkflowInstance = new Dapr.DurableTask.Protobuf.WorkflowInstance { InstanceId = id, ExecutionId = executionId },
         };
         if (await ElsewhereAsync(id, executionId, app, history => history.OpenTasks.ContainsKey(scheduled.EventId), peer => peer.RunActivityAsync(request, _stopping.Token)).ConfigureAwait(false) is { } response)
@@ -219,13 +226,15 @@ internal sealed partial class WorkflowHub
         return true;
     }
 
-    private async Task StartChildAsync(string parentId, string parentExecution, HistoryEvent start)
+    private async Task StartChildAsync(string parentId, string parentExecution, HistoryEvent start, PropagatedHistory? propagated)
     {
         var child = start.ExecutionStarted;
+        if (propagated is not null)
+            LogUnsigned("child workflow", child.WorkflowInstance.InstanceId);
         if (IsElsewhere(start, out var app))
         {
             var id = child.ParentInstance.TaskScheduledId;
-            if (await ElsewhereAsync(parentId, parentExecution, app, history => history.OpenChildren.ContainsKey(id), peer => peer.RunChildAsync(start, _stopping.Token)).ConfigureAwait(false) is { } end)
+            if (await ElsewhereAsync(parentId, parentExecution, app, history => history.OpenChildren.ContainsKey(id), peer => peer.RunChildAsync(start, propagated, _stopping.Token)).ConfigureAwait(false) is { } end)
                 await ResolveAsync(parentId, parentExecution, end, _stopping.Token).ConfigureAwait(false);
             return;
         }
@@ -234,7 +243,7 @@ internal sealed partial class WorkflowHub
         await OnAsync(child.WorkflowInstance.InstanceId, instance =>
         {
             if (!instance.Exists || instance.History.Completed is not null)
-                _ = instance.StartAsync(start);
+                _ = instance.StartAsync(start, propagated);
             else
                 taken = instance.ExecutionId != child.WorkflowInstance.ExecutionId && !IsChildOf(instance, child.ParentInstance);
             return Task.FromResult(true);
@@ -364,13 +373,13 @@ internal sealed partial class WorkflowHub
     }, _stopping.Token);
 
     // A child that was never made is made; the end of one that its parent was not told is told.
-    private async Task RecoverChildAsync(string parentId, ExecutionStartedEvent parent, HistoryEvent created)
+    private async Task RecoverChildAsync(string parentId, ExecutionStartedEvent parent, HistoryEvent created, PropagatedHistory? propagated)
     {
         var child = created.ChildWorkflowInstanceCreated;
         var start = TurnActions.ChildStart(this, parentId, parent, created.EventId, child.InstanceId, child.Name, child.Version, child.Input, created.Router ?? OwnRouter());
         if (IsElsewhere(created, out _))
         {
-            await StartChildAsync(parentId, parent.WorkflowInstance?.ExecutionId ?? "", start).ConfigureAwait(false);
+            await StartChildAsync(parentId, parent.WorkflowInstance?.ExecutionId ?? "", start, propagated).ConfigureAwait(false);
             return;
         }
 
@@ -384,7 +393,7 @@ internal sealed partial class WorkflowHub
         if (end is not null)
             await PostAsync(parentId, end, _stopping.Token).ConfigureAwait(false);
         else
-            await StartChildAsync(parentId, "", start).ConfigureAwait(false);
+            await StartChildAsync(parentId, "", start, propagated).ConfigureAwait(false);
     }
 
     private static DateTimeOffset DueAt(HistoryEvent timer)

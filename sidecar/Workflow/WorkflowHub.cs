@@ -261,7 +261,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         foreach (var task in history.OpenTasks.Values)
         {
             if (!_activities.ContainsKey((instance.Id, task.EventId)) && !instance.Awaits(history.OpenTasks, task.EventId))
-                Dispatch(instance.Id, instance.ExecutionId, task);
+                Dispatch(instance.Id, instance.ExecutionId, task, Propagation.Again(this, instance, task));
         }
 
         foreach (var timer in history.OpenTimers.Values)
@@ -280,7 +280,10 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             foreach (var child in history.OpenChildren.Values)
             {
                 if (!instance.Awaits(history.OpenChildren, child.EventId))
-                    Background(() => RecoverChildAsync(instance.Id, instance.Started!, child));
+                {
+                    var (start, propagated) = (instance.Started!, Propagation.Again(this, instance, child));
+                    Background(() => RecoverChildAsync(instance.Id, start, child, propagated));
+                }
             }
         }
 
@@ -460,6 +463,9 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "workflows under way before the start could not be read")]
     private partial void LogRecoveryFailed(Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "propagating unsigned workflow history to {Kind} '{Name}' (signing is not configured; context cannot be cryptographically verified by the receiver)")]
+    private partial void LogUnsigned(string kind, string name);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "workflow work failed")]
     private partial void LogBackgroundFailed(Exception error);

@@ -17,6 +17,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     private readonly List<InboxItem> _inbox = [];
     private readonly List<(Func<OrchestrationStatus, bool> Reached, TaskCompletionSource Done)> _waiters = [];
     private StoredShape _stored = new();
+    private int _propagatedSize;
     private bool _loaded;
     private long _awaitsCommitSince;
     private int _watched;
@@ -36,6 +37,9 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     public ulong Generation { get; private set; }
 
     public string? CustomStatus { get; private set; }
+
+    /// <summary>What its parent showed it of its history; null: nothing. Stays through all executions.</summary>
+    public PropagatedHistory? Propagated { get; private set; }
 
     /// <summary>The turn that a worker has or will get; null between turns.</summary>
     public WorkflowTurn? Turn { get; private set; }
@@ -74,6 +78,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             History = stored.History;
             Generation = stored.Shape.Generation;
             CustomStatus = stored.Shape.CustomStatus;
+            Receive(stored.Shape.Propagated);
             _inbox.AddRange(stored.Inbox.Select((e, i) => new InboxItem(e) { Row = i }));
         }
 
@@ -81,12 +86,13 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     }
 
     /// <summary>Begins a new life of this id; the caller has checked that there is none, or that it has ended.</summary>
-    public Task StartAsync(HistoryEvent executionStarted)
+    public Task StartAsync(HistoryEvent executionStarted, PropagatedHistory? propagated = null)
     {
         History = new WorkflowHistory();
         Generation++;
         CustomStatus = null;
         IsContinued = false;
+        Receive(propagated);
         _inbox.Clear();
         return PostAsync(executionStarted);
     }
@@ -128,7 +134,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         var taken = _inbox.Where(i => History.Resolves(i.Event) is not { } resolved || resolved.Open.ContainsKey(resolved.Id)).ToArray();
         if (taken.Length == 0)
             return;
-        if (History.Size + taken.Sum(i => (long)i.Event.CalculateSize()) > hub.LargestTurn)
+        if (_propagatedSize + History.Size + taken.Sum(i => (long)i.Event.CalculateSize()) > hub.LargestTurn)
         {
             hub.Stall(this);
             return;
@@ -170,6 +176,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             CustomStatus = effects.CustomStatus,
             Generation = generation,
             IsOpen = !ended || hub.Settings.RetentionOf(effects.Completed!.WorkflowStatus) is not null,
+            Propagated = Propagated,
         };
         await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
 
@@ -216,10 +223,11 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     }
 
     /// <summary>Replaces the whole instance by a forked history; nothing has run yet.</summary>
-    public async Task ForkAsync(WorkflowHistory history, CancellationToken cancellationToken)
+    public async Task ForkAsync(WorkflowHistory history, PropagatedHistory? propagated, CancellationToken cancellationToken)
     {
         Generation++;
-        var change = new InstanceChange(Id, _stored) { Appended = history.Events, Generation = Generation, IsOpen = true };
+        Receive(propagated);
+        var change = new InstanceChange(Id, _stored) { Appended = history.Events, Generation = Generation, IsOpen = true, Propagated = propagated };
         await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
         History = history;
         CustomStatus = null;
@@ -238,6 +246,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         Turn = null;
         History = new WorkflowHistory();
         CustomStatus = null;
+        Receive(null);
         IsContinued = false;
         _waiters.ForEach(w => w.Done.TrySetResult());
         _waiters.Clear();
@@ -252,6 +261,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         _stored = new StoredShape();
         History = new WorkflowHistory();
         Turn = null;
+        Receive(null);
         IsContinued = false;
         _loaded = false;
     }
@@ -269,7 +279,13 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     public void Forget(Task wait) => _waiters.RemoveAll(w => w.Done.Task == wait);
 
     // The instance as it is, with this inbox.
-    private InstanceChange Standing(List<InboxItem> inbox) => new(Id, _stored) { Kept = History.Events.Count, Inbox = inbox, CustomStatus = CustomStatus, Generation = Generation, IsOpen = true };
+    private InstanceChange Standing(List<InboxItem> inbox) => new(Id, _stored) { Kept = History.Events.Count, Inbox = inbox, CustomStatus = CustomStatus, Generation = Generation, IsOpen = true, Propagated = Propagated };
+
+    private void Receive(PropagatedHistory? propagated)
+    {
+        Propagated = propagated;
+        _propagatedSize = propagated?.CalculateSize() ?? 0;
+    }
 
     private void Committed(InstanceChange change, List<InboxItem> inbox)
     {
@@ -339,7 +355,7 @@ internal sealed class WorkflowTurn : IWorkerTask
         Token = token;
         _execution = instance.ExecutionId;
         Name = instance.Started?.Name ?? instance.StartInInbox?.ExecutionStarted.Name ?? "";
-        var request = new WorkflowRequest { InstanceId = instance.Id };
+        var request = new WorkflowRequest { InstanceId = instance.Id, PropagatedHistory = instance.Propagated };
         request.PastEvents.AddRange(instance.History.Events);
         request.NewEvents.Add(opening);
         foreach (var item in items)
@@ -368,7 +384,7 @@ internal sealed class WorkflowTurn : IWorkerTask
         var whole = _item.WorkflowRequest;
         if (stream.Keep(whole.InstanceId, _execution, whole.PastEvents.Count) is not (> 0 and var kept))
             return _item;
-        var rest = new WorkflowRequest { InstanceId = whole.InstanceId, KeptEvents = kept };
+        var rest = new WorkflowRequest { InstanceId = whole.InstanceId, KeptEvents = kept, PropagatedHistory = whole.PropagatedHistory };
         for (var i = kept; i < whole.PastEvents.Count; i++)
             rest.PastEvents.Add(whole.PastEvents[i]);
         rest.NewEvents.AddRange(whole.NewEvents);

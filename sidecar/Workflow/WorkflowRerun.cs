@@ -16,12 +16,12 @@ internal static class WorkflowRerun
     {
         await hub.WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
         var newId = request.HasNewInstanceID && request.NewInstanceID.Length > 0 ? request.NewInstanceID : Guid.NewGuid().ToString();
-        var fork = await hub.OnAsync(request.SourceInstanceID, source => Task.FromResult(Fork(hub, source, request, newId)), cancellationToken).ConfigureAwait(false);
+        var (fork, propagated) = await hub.OnAsync(request.SourceInstanceID, source => Task.FromResult((Fork(hub, source, request, newId), source.Propagated)), cancellationToken).ConfigureAwait(false);
         await hub.OnAsync(newId, async instance =>
         {
             if (instance.Exists)
                 throw new WorkflowException(WorkflowRefusal.AlreadyExists, $"workflow '{newId}' has already been created");
-            await instance.ForkAsync(fork, cancellationToken).ConfigureAwait(false);
+            await instance.ForkAsync(fork, propagated, cancellationToken).ConfigureAwait(false);
             hub.Resume(instance);
             return true;
         }, cancellationToken).ConfigureAwait(false);

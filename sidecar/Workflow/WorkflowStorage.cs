@@ -8,11 +8,12 @@ namespace DaprPlatform.Sidecar.Workflow;
 
 /// <summary>
 /// Workflow instances in the actor state store, in daprd's layout: below <c>&lt;appid&gt;||dapr.internal.&lt;ns&gt;.&lt;appid&gt;.workflow||&lt;instance&gt;||</c> the rows
-/// <c>metadata</c>, <c>customStatus</c>, <c>inbox-NNNNNN</c> and <c>history-NNNNNN</c>. One row more, under the type <c>.pending</c>, marks an instance that has
+/// <c>metadata</c>, <c>customStatus</c>, <c>propagated-history</c>, <c>inbox-NNNNNN</c> and <c>history-NNNNNN</c>. One row more, under the type <c>.pending</c>, marks an instance that has
 /// not ended, so that a start finds those without reading the others.
 /// </summary>
 internal sealed class WorkflowStorage(IStateStore store, string appId, string @namespace) : IWorkflowStorage
 {
+    private const string PropagatedKey = "propagated-history";
     private static readonly Dictionary<string, string> NoMetadata = [];
     private static readonly byte[] Mark = "1"u8.ToArray();
     private readonly string _instances = $"{appId}||dapr.internal.{@namespace}.{appId}.workflow||";
@@ -25,7 +26,7 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
         if (item is null)
             return null;
         var metadata = InstanceMetadata.Parser.ParseFrom(item.Value.Span);
-        var keys = new List<string> { prefix + "customStatus", Pending(instanceId) };
+        var keys = new List<string> { prefix + "customStatus", Pending(instanceId), prefix + PropagatedKey };
         var first = keys.Count;
         for (ulong i = 0; i < metadata.InboxLength; i++)
             keys.Add($"{prefix}inbox-{i:D6}");
@@ -51,6 +52,7 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
             Inbox = inbox.Count,
             CustomStatus = rows[0] is { Value.Length: > 0 } custom ? StringValue.Parser.ParseFrom(custom.Value.Span).Value : null,
             IsOpen = rows[1] is not null,
+            Propagated = rows[2] is { } propagated ? PropagatedHistory.Parser.ParseFrom(propagated.Value.Span) : null,
         };
         return new StoredInstance(shape, history, inbox);
     }
@@ -107,6 +109,8 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
             writes.Add(Upsert(prefix + "customStatus", new StringValue { Value = status }));
         else if (status is null && before.CustomStatus is not null)
             writes.Add(Delete(prefix + "customStatus"));
+        if (change.PropagatedChanges)
+            writes.Add(change is { IsRemoved: false, Propagated: { } propagated } ? Upsert(prefix + PropagatedKey, propagated) : Delete(prefix + PropagatedKey));
         writes.Add(change.IsRemoved
             ? Delete(prefix + "metadata")
             : Upsert(prefix + "metadata", new InstanceMetadata { InboxLength = (ulong)inbox.Count, HistoryLength = (ulong)history, Generation = change.Generation }));

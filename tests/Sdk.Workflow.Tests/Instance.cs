@@ -54,6 +54,9 @@ internal sealed class Instance
 
     public string Id { get; }
 
+    /// <summary>What the parent showed this instance of its history.</summary>
+    public P.PropagatedHistory? Propagated { get; init; }
+
     public DateTime Now { get; set; } = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     public IReadOnlyList<P.HistoryEvent> Past => _past;
@@ -67,7 +70,7 @@ internal sealed class Instance
             fresh.Add(_start);
         _start = null;
         fresh.AddRange(inbox);
-        var request = new P.WorkflowRequest { InstanceId = Id };
+        var request = new P.WorkflowRequest { InstanceId = Id, PropagatedHistory = Propagated };
         request.PastEvents.AddRange(_past.Select(entry => entry.Clone()));
         request.NewEvents.AddRange(fresh.Select(entry => entry.Clone()));
         var response = _turns.Run(request, "token");
@@ -114,7 +117,7 @@ internal sealed class Instance
         P.WorkflowAction.WorkflowActionTypeOneofCase.ScheduleTask => new()
         {
             EventId = action.Id,
-            TaskScheduled = new() { Name = action.ScheduleTask.Name, Input = action.ScheduleTask.Input, TaskExecutionId = action.ScheduleTask.TaskExecutionId },
+            TaskScheduled = new() { Name = action.ScheduleTask.Name, Input = action.ScheduleTask.Input, TaskExecutionId = action.ScheduleTask.TaskExecutionId, HistoryPropagationScope = action.ScheduleTask.HistoryPropagationScope },
         },
         P.WorkflowAction.WorkflowActionTypeOneofCase.CreateChildWorkflow => new()
         {

@@ -24,6 +24,16 @@ internal sealed class DiskStore : IStateStore
         }
     }
 
+    /// <summary>Removes the rows whose key has this in it.</summary>
+    public void Remove(string part)
+    {
+        lock (_lock)
+        {
+            foreach (var key in _rows.Keys.Where(k => k.Contains(part, StringComparison.Ordinal)).ToArray())
+                _rows.Remove(key);
+        }
+    }
+
     public Task InitAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public ValueTask<StateItem?> GetAsync(string key, Consistency consistency, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken)

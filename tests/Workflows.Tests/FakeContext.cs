@@ -100,6 +100,8 @@ internal sealed class FakeContext : WorkflowContext
 
     public override Guid NewGuid() => throw new NotSupportedException();
 
+    public override PropagatedHistory? GetPropagatedHistory() => null;
+
     private TaskCompletionSource<object?> Waiter(string eventName)
     {
         if (!_events.TryGetValue(eventName, out var waiter))

@@ -10,4 +10,7 @@ public abstract class WorkflowActivityContext
     public abstract string TaskExecutionKey { get; }
 
     public abstract string InstanceId { get; }
+
+    /// <summary>What the workflow, and with <see cref="HistoryPropagationScope.Lineage"/> those above it, had done when it scheduled this activity; null if it asked for no propagation.</summary>
+    public virtual PropagatedHistory? GetPropagatedHistory() => null;
 }

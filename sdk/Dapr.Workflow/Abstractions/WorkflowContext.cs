@@ -85,4 +85,7 @@ public abstract class WorkflowContext : IWorkflowContext
 
     /// <summary>The same id on every replay.</summary>
     public abstract Guid NewGuid();
+
+    /// <summary>What the workflows above this one showed of their histories; null if its caller asked for no propagation. The same on every replay.</summary>
+    public abstract PropagatedHistory? GetPropagatedHistory();
 }

@@ -31,7 +31,7 @@ internal sealed partial class ActivityRunner(WorkflowRegistry registry, IWorkflo
                 throw activationFailure;
             var executionKey = request.TaskExecutionId.Length > 0 ? request.TaskExecutionId : request.TaskId.ToString(CultureInfo.InvariantCulture);
             var result = await instance.Value.RunAsync(
-                new Context(request.Name, executionKey, instanceId),
+                new Context(request.Name, executionKey, instanceId, request.PropagatedHistory),
                 serializer.Deserialize(request.Input, instance.Value.InputType));
             response.Result = serializer.Serialize(result);
         }
@@ -60,12 +60,16 @@ internal sealed partial class ActivityRunner(WorkflowRegistry registry, IWorkflo
     [LoggerMessage(LogLevel.Warning, "Activity {Activity} of instance {InstanceId}, task {TaskId}, failed")]
     private partial void LogFailed(string activity, string instanceId, int taskId, Exception failure);
 
-    private sealed class Context(string name, string taskExecutionKey, string instanceId) : WorkflowActivityContext
+    private sealed class Context(string name, string taskExecutionKey, string instanceId, P.PropagatedHistory? propagated) : WorkflowActivityContext
     {
+        private PropagatedHistory? _propagated;
+
         public override TaskIdentifier Identifier { get; } = name;
 
         public override string TaskExecutionKey { get; } = taskExecutionKey;
 
         public override string InstanceId { get; } = instanceId;
+
+        public override PropagatedHistory? GetPropagatedHistory() => _propagated ??= PropagatedHistories.Read(propagated);
     }
 }

@@ -15,7 +15,8 @@ internal sealed partial class TurnContext(
     TurnHistory history,
     TurnPump pump,
     IWorkflowSerializer serializer,
-    ILoggerFactory loggers) : WorkflowContext
+    ILoggerFactory loggers,
+    P.PropagatedHistory? propagated = null) : WorkflowContext
 {
     // Taken by every call: code that left the turn's thread must not corrupt the turn, even if its order is no longer sure.
     private readonly Lock _gate = new();
@@ -27,6 +28,7 @@ internal sealed partial class TurnContext(
     private P.CompleteWorkflowAction? _continueAsNew;
     private bool _preserveEvents;
     private string? _customStatus;
+    private PropagatedHistory? _propagated;
     private string? _violation;
     private bool _ended;
     private int _next;
@@ -180,6 +182,8 @@ internal sealed partial class TurnContext(
             number = _guids++;
         return DeterministicGuid.Create(_space, string.Create(CultureInfo.InvariantCulture, $"{instanceId}_{number}"));
     }
+
+    public override PropagatedHistory? GetPropagatedHistory() => _propagated ??= PropagatedHistories.Read(propagated);
 
     public override ILogger CreateReplaySafeLogger(string categoryName) => new ReplaySafeLogger(loggers.CreateLogger(categoryName), this);
 

@@ -53,7 +53,8 @@ internal sealed partial class WorkflowTurn(WorkflowRegistry registry, IWorkflowS
             history,
             pump,
             serializer,
-            loggers);
+            loggers,
+            request.PropagatedHistory);
 
         using var instance = registration.Create(services, out var activationFailure);
         if (activationFailure is not null)
