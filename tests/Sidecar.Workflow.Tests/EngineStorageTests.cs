@@ -52,6 +52,41 @@ public sealed class EngineStorageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_parent_showed_of_its_history_is_kept_as_long_as_the_instance()
+    {
+        PropagatedHistory shown;
+        await using (var worker = new FakeWorker(_hub))
+        {
+            var started = Start("parent");
+            var child = Act.Child(0, "kid", "child");
+            child.CreateChildWorkflow.HistoryPropagationScope = HistoryPropagationScope.Lineage;
+            await worker.AnswerAsync(await worker.TurnAsync(), child);
+            await started;
+            var turn = await worker.TurnAsync();
+            shown = turn.PropagatedHistory;
+            await worker.AnswerAsync(turn, Act.Again(0, "next"));
+            await worker.AnswerAsync(await worker.TurnAsync(), Act.Task(0, "step"));
+        }
+
+        await RestartAsync();
+        await using var next = new FakeWorker(_hub);
+        _ = next.AnswerAsync(await next.ActivityAsync(), "x");
+        var again = await next.TurnAsync();
+        Assert.Equal(("parent", shown), (Assert.Single(shown.Chunks).InstanceId, again.PropagatedHistory));
+        await next.AnswerAsync(again, Act.Done(1));
+        await next.AnswerAsync(await next.TurnAsync(), Act.Done(1));
+        await _client.PurgeAsync("parent", recurse: true, force: false, Token);
+        Assert.Equal(0, await _store.ReadAsync(connection =>
+        {
+            var rows = connection.Prepared("SELECT count(*) FROM wf_propagated");
+            rows.Read();
+            var count = rows.Integer(0);
+            rows.Reset();
+            return count;
+        }));
+    }
+
+    [Fact]
     public async Task An_event_without_a_turn_and_a_custom_status_are_kept()
     {
         await using (var worker = new FakeWorker(_hub))
