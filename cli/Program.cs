@@ -16,6 +16,7 @@ try
         WorkflowCommand.Create(),
         PublishCommand.Create(),
         ChaosCommand.Create(),
+        ConfigCommand.Create(),
         DlqCommand.Create(),
         SimulateCommand.Create(),
         TestCommand.Create(),

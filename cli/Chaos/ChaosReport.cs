@@ -29,6 +29,9 @@ internal sealed record ChaosReport
     /// <summary>By what was killed.</summary>
     public required IReadOnlyDictionary<string, int> Kills { get; init; }
 
+    /// <summary>Orders driven by events; the others by the workflow.</summary>
+    public required long Choreographed { get; init; }
+
     public required long Retries { get; init; }
 
     public required double ElapsedSeconds { get; init; }
@@ -55,4 +58,7 @@ internal interface IChaosTarget
     Task UpAsync(CancellationToken cancel);
 
     Invariants Invariants();
+
+    /// <summary>Sets who drives new orders, live.</summary>
+    Task SetOrderModeAsync(string mode, CancellationToken cancel);
 }

@@ -9,7 +9,8 @@ namespace DaprPlatform.Cli.Chaos;
 
 /// <summary>
 /// Orders of mixed outcome while processes are killed with SIGKILL: services, the runtime with every sidecar, PostgreSQL. Some cards are declined, some
-/// products run out, some orders are cancelled, some are posted twice at once with one key, some are refunded in part. At the end the books have to balance.
+/// products run out, some orders are cancelled, some are posted twice at once with one key, some are refunded in part, and every kill
+/// changes who drives new orders. At the end the books have to balance.
 /// </summary>
 internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarget target, ChaosOptions options, TimeProvider time)
 {
@@ -18,6 +19,7 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
     private const long PlentyStock = 1_000_000;
     private const string Runtime = "runtime";
     private const string Database = "postgres";
+    private static readonly string[] Modes = ["choreographed", "orchestrated"];
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<string, bool> _accepted = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<OrderOutcome> _outcomes = [];
@@ -25,6 +27,7 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
     private readonly string _run = Guid.NewGuid().ToString("N")[..8];
     private int _doubledKeys;
     private int _next;
+    private int _modes;
 
     public async Task<ChaosReport> RunAsync(Action<int, int, string> progress, CancellationToken cancel)
     {
@@ -49,6 +52,8 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
             await killing;
         }
 
+        await SetModeAsync(Modes[1], cancel);
+
         foreach (var customer in customers)
             customer.Dispose();
         var violations = await RestAsync(invariants, start, cancel);
@@ -62,6 +67,7 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
             Refused = ByReason(OrderFate.Refused),
             Undecided = [.. _outcomes.Where(o => o.Fate == OrderFate.Undecided).Select(o => $"{o.OrderId}: {o.Reason}")],
             Kills = new SortedDictionary<string, int>(_kills, StringComparer.Ordinal),
+            Choreographed = await invariants.ChoreographedAsync(_accepted.Keys.ToArray(), cancel),
             Retries = gateway.Retries,
             ElapsedSeconds = Math.Round(watch.Elapsed.TotalSeconds, 1),
             Lost = violations.Lost,
@@ -171,6 +177,7 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
                 // Without a process it is being started again: dead already.
                 if (pid is not { } victim || ProcessTable.Find(victim) is not { } process)
                     continue;
+                await SetModeAsync(Modes[_modes++ % Modes.Length], cancel);
                 Signals.Send(victim, Signal.Kill);
                 _kills.AddOrUpdate(name, 1, static (_, n) => n + 1);
                 if (name != Runtime)
@@ -182,6 +189,18 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
             }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+        }
+    }
+
+    // The platform may be on its way up; then the mode stays as it is.
+    private async Task SetModeAsync(string mode, CancellationToken cancel)
+    {
+        try
+        {
+            await target.SetOrderModeAsync(mode, cancel);
+        }
+        catch (CommandException)
         {
         }
     }

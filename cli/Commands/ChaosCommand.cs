@@ -6,6 +6,7 @@ using DaprPlatform.Cli.Chaos;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.Retail;
 using DaprPlatform.Cli.RunFiles;
+using DaprPlatform.Cli.Settings;
 using Spectre.Console;
 
 namespace DaprPlatform.Cli.Commands;
@@ -84,6 +85,7 @@ internal static class ChaosCommand
         foreach (var (victim, count) in report.Kills)
             Row($"killed: {victim}", count);
         Row("sent again", report.Retries);
+        Row("driven by events", report.Choreographed);
         Row("time", $"{report.ElapsedSeconds} s");
         Row("lost", report.Lost);
         Row("doubled", report.Doubled);
@@ -102,5 +104,11 @@ internal static class ChaosCommand
         public Task UpAsync(CancellationToken cancel) => stack.UpAsync(PortOffset, cancel);
 
         public Invariants Invariants() => RunningStack.InvariantsOf(file, stack.Status);
+
+        public async Task SetOrderModeAsync(string mode, CancellationToken cancel)
+        {
+            using var settings = new PlatformSettings(stack.Status);
+            await settings.SetAsync("order-mode", mode, cancel);
+        }
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.Retail;
+using DaprPlatform.Cli.Settings;
 using DaprPlatform.Cli.Simulation;
 using Spectre.Console;
 
@@ -20,14 +21,23 @@ internal static class SimulateCommand
         var cancelled = new Option<int>("--cancel") { DefaultValueFactory = _ => 5, Description = "Percent of the confirmed orders that their customers cancel." };
         var seconds = new Option<int?>("--seconds") { Description = "How long; by default until Ctrl+C." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Decides who orders what." };
+        var failPayments = new Option<int?>("--fail-payments") { Description = "Percent of the charges that the processor fails to process, while it runs." };
+        var slowStock = new Option<int?>("--slow-stock") { Description = "Milliseconds before inventory takes up a call, while it runs." };
+        var brokerLag = new Option<int?>("--broker-lag") { Description = "Milliseconds before events are published, while it runs." };
         var json = StackOptions.Json();
-        var command = new Command("simulate", "Virtual customers and warehouse workers on a running stack, at a chosen rate.") { rate, customers, workers, decline, cancelled, seconds, seed, json };
+        var command = new Command("simulate", "Virtual customers and warehouse workers on a running stack, at a chosen rate.") 
+        {
+            rate, customers, workers, decline, cancelled, seconds, seed, failPayments, slowStock, brokerLag, json,
+        };
         var options = StackOptions.AddTo(command);
         rate.Validators.Add(result => { if (result.GetValue(rate) is not > 0) result.AddError("--rate must be above 0"); });
         customers.Validators.Add(result => { if (result.GetValue(customers) is < 1 or > 1000) result.AddError("--customers must be 1 to 1000"); });
         workers.Validators.Add(result => { if (result.GetValue(workers) is < 0 or > 100) result.AddError("--workers must be 0 to 100"); });
         foreach (var percent in (Option<int>[])[decline, cancelled])
             percent.Validators.Add(result => { if (result.GetValue(percent) is < 0 or > 100) result.AddError($"{percent.Name} must be 0 to 100"); });
+        failPayments.Validators.Add(result => { if (result.GetValue(failPayments) is < 0 or > 100) result.AddError("--fail-payments must be 0 to 100"); });
+        foreach (var delay in (Option<int?>[])[slowStock, brokerLag])
+            delay.Validators.Add(result => { if (result.GetValue(delay) is < 0 or > 60_000) result.AddError($"{delay.Name} must be 0 to 60000"); });
         command.SetAction(async (parsed, cancel) =>
         {
             var stack = await RunningStack.FindAsync(options, parsed, cancel);
@@ -36,6 +46,11 @@ internal static class SimulateCommand
             var printer = new StackPrinter(ConsoleSetup.Error());
             var simulation = new VirtualShop(gateway, oper, new SimulationOptions(parsed.GetValue(customers), parsed.GetValue(rate), parsed.GetValue(workers),
                 parsed.GetValue(decline), parsed.GetValue(cancelled), parsed.GetValue(seconds) is { } s ? TimeSpan.FromSeconds(s) : null, parsed.GetValue(seed)), TimeProvider.System);
+            var faults = new SimulatedFaults(parsed.GetValue(failPayments), parsed.GetValue(slowStock), parsed.GetValue(brokerLag));
+            using var settings = new PlatformSettings(stack.Status);
+            await using var injected = await InjectedFaults.SetAsync(settings, faults, cancel);
+            foreach (var (key, value) in faults.Flags())
+                printer.Progress($"{key} is {value} until the end; ./platform config set changes it meanwhile");
             await using (new Timer(_ => printer.Progress(Line(simulation)), null, ProgressInterval, ProgressInterval))
                 await simulation.RunAsync(printer.Progress, cancel);
             if (parsed.GetValue(json))

@@ -106,6 +106,26 @@ internal sealed class Invariants(Func<string, string> connectionTo)
         return parents;
     }
 
+    /// <summary>Who drives an order, or drove it; null when there is no such order.</summary>
+    public async Task<string?> ModeOfAsync(string order, CancellationToken cancel)
+    {
+        await foreach (var row in RowsAsync("orders", "SELECT id::text, mode FROM orders", cancel))
+            if (order.EndsWith(row.GetString(0), StringComparison.Ordinal))
+                return row.GetString(1);
+        return null;
+    }
+
+    /// <summary>How many of these orders were driven by events.</summary>
+    public async Task<long> ChoreographedAsync(IReadOnlyCollection<string> orders, CancellationToken cancel)
+    {
+        var ids = orders.Select(id => id[(id.IndexOf('-', StringComparison.Ordinal) + 1)..]).ToHashSet(StringComparer.Ordinal);
+        var found = 0L;
+        await foreach (var row in RowsAsync("orders", "SELECT id::text FROM orders WHERE mode = 'choreographed'", cancel))
+            if (ids.Contains(row.GetString(0)))
+                found++;
+        return found;
+    }
+
     /// <summary>How many events of a service hold a text.</summary>
     public async Task<int> EventsWithAsync(string service, string text, CancellationToken cancel)
     {

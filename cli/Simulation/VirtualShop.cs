@@ -13,6 +13,21 @@ namespace DaprPlatform.Cli.Simulation;
 /// <param name="Duration">Null: until it is stopped.</param>
 internal sealed record SimulationOptions(int Customers, double PerMinute, int Workers, int DeclinePercent, int CancelPercent, TimeSpan? Duration, int Seed);
 
+/// <summary>Faults while the simulation runs, through the configuration store; null leaves a flag as it is.</summary>
+/// <param name="PaymentFailurePercent">Of the charges, at the processor.</param>
+/// <param name="SlowStockMs">Milliseconds before inventory takes up a call.</param>
+/// <param name="BrokerLagMs">Milliseconds before a batch of events is published.</param>
+internal sealed record SimulatedFaults(int? PaymentFailurePercent, int? SlowStockMs, int? BrokerLagMs)
+{
+    public const string PaymentFailure = "fault-payment-failure-percent";
+    public const string SlowStock = "fault-slow-inventory-ms";
+    public const string BrokerLag = "fault-broker-lag-ms";
+
+    public IEnumerable<(string Key, int Value)> Flags() =>
+        new (string Key, int? Value)[] { (PaymentFailure, PaymentFailurePercent), (SlowStock, SlowStockMs), (BrokerLag, BrokerLagMs) }
+            .Where(f => f.Value is not null).Select(f => (f.Key, f.Value!.Value));
+}
+
 /// <summary>Customers who look around, fill their baskets and order, and workers who move the orders on, on a stack that runs.</summary>
 internal sealed class VirtualShop(GatewayClient gateway, Customer oper, SimulationOptions options, TimeProvider time)
 {

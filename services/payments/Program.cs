@@ -10,11 +10,7 @@ using DaprPlatform.ServiceDefaults.Rpc;
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("payments", appPort: 50054, metricsPort: 9097);
 builder.AddServiceDatabase<PaymentsDb>();
-builder.Services.AddSingleton<ICardProcessor, TestCardProcessor>();
-builder.Services.AddSingleton<PaymentMetrics>();
-builder.Services.AddScoped<CashDesk>();
-builder.Services.AddScoped<ICashDesk>(provider => provider.GetRequiredService<CashDesk>());
-builder.Services.AddScoped<Cashier>();
+builder.Services.AddPayments(builder.Configuration);
 builder.Services.AllowAnonymousRpc("daprplatform.payments.v1.Payments", "ListMethods", "ListTestCards");
 
 var app = builder.Build();

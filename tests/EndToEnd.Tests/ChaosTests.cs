@@ -37,5 +37,7 @@ public sealed class ChaosTests(StackFixture stack) : IAsyncDisposable
         public Task UpAsync(CancellationToken cancel) => stack.UpAsync(cancel);
 
         public Invariants Invariants() => stack.Invariants();
+
+        public Task SetOrderModeAsync(string mode, CancellationToken cancel) => stack.SetAsync("order-mode", mode, cancel);
     }
 }

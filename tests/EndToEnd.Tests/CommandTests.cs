@@ -113,7 +113,8 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
     [Fact]
     public async Task Ctrl_C_stops_everything_and_leaves_neither_process_nor_port()
     {
-        const int offset = 10_000;
+        // Behind the ports that the system gives to connections, which one of them may hold at the moment.
+        var offset = StackFixture.PortOffset + 1_000;
         var data = Directory.CreateTempSubdirectory("platform-e2e-ctrl-c-").FullName;
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(data, File.GetUnixFileMode(data) | UnixFileMode.OtherExecute);

@@ -6,6 +6,7 @@ using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.Retail;
 using DaprPlatform.Cli.RunFiles;
+using DaprPlatform.Cli.Settings;
 
 [assembly: AssemblyFixture(typeof(DaprPlatform.EndToEnd.Tests.StackFixture))]
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
@@ -15,7 +16,8 @@ namespace DaprPlatform.EndToEnd.Tests;
 /// <summary>The real stack, started once by the command of the README, beside any other on this machine.</summary>
 public sealed class StackFixture : IAsyncLifetime
 {
-    internal const int PortOffset = 11_000;
+    /// <summary>E2E_PORT_OFFSET sets another, where two of these run on one machine.</summary>
+    internal static readonly int PortOffset = int.TryParse(Environment.GetEnvironmentVariable("E2E_PORT_OFFSET"), CultureInfo.InvariantCulture, out var given) ? given : 11_000;
     private readonly string _data = Directory.CreateTempSubdirectory("platform-e2e-").FullName;
     private readonly Repository _repository = Repository.Find();
 
@@ -62,7 +64,30 @@ public sealed class StackFixture : IAsyncLifetime
     internal Task<ToolResult> TryPlatformAsync(string[] arguments, CancellationToken cancel, Action<string>? line = null) =>
         ToolRun.RunAsync("bash", [Path.Combine(_repository.Root, "platform"), .. arguments, "--data-dir", _data], _repository.Root, cancel, line: line, limit: TimeSpan.FromMinutes(2));
 
-    internal string LogOf(string app) => File.ReadAllText(Path.Combine(new DataFolder(_data).Logs, $"{app}.log"));
+    /// <summary>Sets a key of the configuration store.</summary>
+    internal async Task SetAsync(string key, string value, CancellationToken cancel)
+    {
+        using var settings = new PlatformSettings(Status);
+        await settings.SetAsync(key, value, cancel);
+    }
+
+    /// <summary>Returns when the last thing that an app has said after a text begins so. For what an app follows, whose effect cannot be asked for.</summary>
+    internal async Task UntilLoggedAsync(string app, string after, string expected, CancellationToken cancel)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(TimeSpan.FromMinutes(2));
+        using var interval = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (true)
+        {
+            var log = LogOf(app);
+            var last = log.LastIndexOf(after, StringComparison.Ordinal);
+            if (last >= 0 && log.AsSpan(last + after.Length).StartsWith(expected, StringComparison.Ordinal))
+                return;
+            await interval.WaitForNextTickAsync(deadline.Token);
+        }
+    }
+
+    internal string LogOf(string app) => Read(Path.Combine(new DataFolder(_data).Logs, $"{app}.log"));
 
     internal GatewayClient Gateway(TimeSpan patience) => new(GatewayUrl, patience, TimeProvider.System);
 
@@ -93,11 +118,13 @@ public sealed class StackFixture : IAsyncLifetime
     internal string AllLogs()
     {
         var logs = new DataFolder(_data).Logs;
-        return string.Join('\n', Directory.GetFiles(logs, "*.log").Select(static file =>
-        {
-            using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
-            return reader.ReadToEnd();
-        }));
+        return string.Join('\n', Directory.GetFiles(logs, "*.log").Select(Read));
+    }
+
+    private static string Read(string file)
+    {
+        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        return reader.ReadToEnd();
     }
 
     private static StackStatus Parse(string output) =>

@@ -118,7 +118,7 @@ public sealed class MetricsTests
                 services.GetRequiredService<BasketMetrics>().Happened("written");
                 break;
         }
-        if (service is "orders" or "basket")
+        if (service is "orders" or "basket" or "inventory" or "payments")
             await services.GetRequiredService<AppCallbackService>().OnTopicEvent(new TopicEventRequest { Topic = "none" }, Substitute.For<ServerCallContext>());
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using DaprPlatform.Contracts;
 using DaprPlatform.Contracts.Common;
 using DaprPlatform.Contracts.Events;
@@ -10,6 +11,7 @@ using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.ServiceDefaults.Problems;
 using DaprPlatform.Services.Tests.Fixtures;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 using OrderItem = DaprPlatform.Contracts.Orders.OrderItem;
 using OrderMessage = DaprPlatform.Contracts.Orders.Order;
@@ -29,6 +31,35 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
         Assert.Equal(("PENDING", 1, 3 * 1599), (order.Status, order.Number, order.TotalMinor));
         Assert.Equal(["orders.v1.order_created"], await EventsOfAsync(order.Id));
         Assert.Equal(order.Id, (await GetAsync(_user, order.Id)).Id);
+    }
+
+    [Fact]
+    public async Task An_order_keeps_the_mode_in_which_it_was_accepted_and_its_event_says_it()
+    {
+        var mode = orders.Services.GetRequiredService<OrderMode>();
+        var orchestrated = (await PlaceAsync(_user, 1)).Order.Id;
+        Assert.False(mode.TryTake("by-magic"));
+        Assert.True(mode.TryTake(OrderModes.Choreographed));
+        try
+        {
+            var choreographed = (await PlaceAsync(_user, 1)).Order.Id;
+            // Beyond the threshold somebody has to approve, which takes a workflow.
+            var threshold = orders.Services.GetRequiredService<ApprovalThreshold>();
+            Assert.True(threshold.TryTake("1000"));
+            var large = (await PlaceAsync(_user, 1)).Order.Id;
+            Assert.True(threshold.TryTake("500000"));
+            Assert.Equal(["orchestrated", "choreographed", "orchestrated"], await Task.WhenAll(ModeAsync(orchestrated), ModeAsync(choreographed), ModeAsync(large)));
+        }
+        finally
+        {
+            mode.TryTake(OrderModes.Orchestrated);
+        }
+
+        Task<string> ModeAsync(string order) => orders.AsAsync<OrdersDb, string>(async db =>
+        {
+            var data = await db.Set<OutboxMessage>().AsNoTracking().Where(m => m.PartitionKey == order && m.Topic == OrderCreated.Topic).Select(m => m.Data).SingleAsync(Cancel);
+            return JsonSerializer.Deserialize<OrderCreated>(data, EventJson.Options)!.Mode;
+        });
     }
 
     [Fact]

@@ -17,6 +17,7 @@ public sealed class RouteMatrixTests
     // Carries its own proof in the body.
     private const string OwnToken = "refresh token";
     private const string OrdersService = "orders service";
+    private const string PaymentsService = "payments";
 
     private static readonly string[] Common =
         [$"* /health/live {Everybody}", $"* /health/ready {Everybody}", $"* /health {Everybody}", $"GET /metrics {Everybody}"];
@@ -73,6 +74,7 @@ public sealed class RouteMatrixTests
             .. Common, .. Sidecar, .. Orders,
             .. Rpc("daprplatform.orders.v1.Orders", User, "PlaceOrder", "GetOrder", "ListOrders", "CancelOrder"),
             .. Rpc("daprplatform.orders.v1.Orders", Operator, "UpdateStatus", "DecideApproval"),
+            .. Rpc("daprplatform.orders.v1.Settlement", PaymentsService, "GetCharge"),
         ],
         ["inventory"] =
         [
@@ -127,6 +129,7 @@ public sealed class RouteMatrixTests
         Operator => [("nobody", false, 401), (Roles.Customer, false, 403), (Roles.Operator, true, 0), (Roles.Admin, true, 0)],
         // Even an operator of people is not the service.
         OrdersService => [("nobody", false, 401), (Roles.Customer, false, 403), (Roles.Admin, false, 403), ("app:payments", false, 401), ("app:orders", true, 0)],
+        PaymentsService => [("nobody", false, 401), (Roles.Customer, false, 403), (Roles.Admin, false, 403), ("app:orders", false, 401), ("app:payments", true, 0)],
         _ => [("nobody", false, 401), (Roles.Customer, false, 403), ("app:gateway", false, 401)],
     };
 

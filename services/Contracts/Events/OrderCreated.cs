@@ -2,7 +2,8 @@ using System.Text.Json.Serialization;
 
 namespace DaprPlatform.Contracts.Events;
 
-/// <summary>An order was accepted and is durable. Its workflow decides what becomes of it.</summary>
+/// <summary>An order was accepted and is durable.</summary>
+/// <param name="Mode">Of <see cref="OrderModes"/>: who decides what becomes of it.</param>
 public sealed record OrderCreated(
     string OrderId,
     string UserId,
@@ -10,11 +11,8 @@ public sealed record OrderCreated(
     long TotalAmount,
     string Currency,
     DateTimeOffset OccurredAt,
-    string Mode = OrderCreated.Orchestrated) : IIntegrationEvent
+    string Mode = OrderModes.Orchestrated) : IIntegrationEvent
 {
-    /// <summary>The workflow drives the order; consumers take the topics as facts and start nothing.</summary>
-    public const string Orchestrated = "orchestrated";
-
     public static string Topic => "order_created";
 
     [JsonIgnore]

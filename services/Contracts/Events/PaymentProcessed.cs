@@ -4,6 +4,7 @@ namespace DaprPlatform.Contracts.Events;
 
 /// <summary>A charge was captured, or declined with <paramref name="Message"/> as its reason.</summary>
 /// <param name="Amount">Minor units of <paramref name="Currency"/>.</param>
+/// <param name="Mode">Of <see cref="OrderModes"/>: choreographed asks for the order's decision.</param>
 public sealed record PaymentProcessed(
     string OrderId,
     string PaymentId,
@@ -12,7 +13,8 @@ public sealed record PaymentProcessed(
     string? Message,
     long Amount,
     string Currency,
-    DateTimeOffset OccurredAt) : IIntegrationEvent
+    DateTimeOffset OccurredAt,
+    string Mode = OrderModes.Orchestrated) : IIntegrationEvent
 {
     public static string Topic => "payment_processed";
 

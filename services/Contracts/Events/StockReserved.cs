@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 namespace DaprPlatform.Contracts.Events;
 
 /// <summary>All lines of an order are reserved. A held reservation has no <paramref name="ExpiresAt"/>.</summary>
-public sealed record StockReserved(string OrderId, IReadOnlyList<StockLineData> Items, DateTimeOffset? ExpiresAt, DateTimeOffset OccurredAt) : IIntegrationEvent
+/// <param name="Mode">Of <see cref="OrderModes"/>: choreographed asks for the payment.</param>
+public sealed record StockReserved(string OrderId, IReadOnlyList<StockLineData> Items, DateTimeOffset? ExpiresAt, DateTimeOffset OccurredAt, string Mode = OrderModes.Orchestrated)
+    : IIntegrationEvent
 {
     public static string Topic => "stock_reserved";
 

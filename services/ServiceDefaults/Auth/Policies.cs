@@ -18,6 +18,9 @@ public static class Policies
     /// <summary>The orders service itself, without a user.</summary>
     public const string CalledByOrders = "called-by-orders";
 
+    /// <summary>The payments service itself, without a user.</summary>
+    public const string CalledByPayments = "called-by-payments";
+
     /// <exception cref="ProblemException">403: the call does not come from that app.</exception>
     public static void RequireCaller(HttpContext context, string appId)
     {
@@ -30,6 +33,7 @@ public static class Policies
         builder.AddPolicy(User, policy => policy.RequireAuthenticatedUser());
         builder.AddPolicy(Operator, policy => policy.RequireAuthenticatedUser().RequireRole(Roles.Operator, Roles.Admin));
         builder.AddPolicy(CalledByOrders, policy => policy.RequireAssertion(context => context.Resource is HttpContext http && IsCalledBy(http.Request, "orders")));
+        builder.AddPolicy(CalledByPayments, policy => policy.RequireAssertion(context => context.Resource is HttpContext http && IsCalledBy(http.Request, "payments")));
     }
 
     /// <summary>

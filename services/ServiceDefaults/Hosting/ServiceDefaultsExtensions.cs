@@ -4,6 +4,7 @@ using Dapr.Client;
 using DaprPlatform.Contracts.Users;
 using DaprPlatform.ServiceDefaults.Auth;
 using DaprPlatform.ServiceDefaults.Events;
+using DaprPlatform.ServiceDefaults.FaultFlags;
 using DaprPlatform.ServiceDefaults.Health;
 using DaprPlatform.ServiceDefaults.Metrics;
 using DaprPlatform.ServiceDefaults.Outbox;
@@ -50,7 +51,12 @@ public static class ServiceDefaultsExtensions
             options.Interceptors.Add<ProblemInterceptor>();
             // Inside, so that its refusals are problems too.
             options.Interceptors.Add<RpcGuard>();
+            if (builder.Configuration.GetValue("FAULT_FLAGS", false))
+                options.Interceptors.Add<SlowCallsInterceptor>();
         });
+        services.AddFaultFlag<SlowCalls>(builder.Configuration);
+        services.AddFaultFlag<BrokerLag>(builder.Configuration);
+        services.AddSingleton<SlowCallsInterceptor>();
         services.AddSingleton<AppCallbackService>();
         services.AddSingleton<OutboxPublisher>();
         services.AddHealthChecks().AddCheck<SidecarHealthCheck>("sidecar", timeout: TimeSpan.FromSeconds(3));

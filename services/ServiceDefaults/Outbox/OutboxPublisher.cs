@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using Dapr.Client;
 using DaprPlatform.Contracts.Events;
+using DaprPlatform.ServiceDefaults.FaultFlags;
 using DaprPlatform.ServiceDefaults.Metrics;
 
 namespace DaprPlatform.ServiceDefaults.Outbox;
 
 /// <summary>Publishes events, those of one partition key in their order.</summary>
-internal sealed class OutboxPublisher(DaprClient dapr, ServiceName service)
+internal sealed class OutboxPublisher(DaprClient dapr, ServiceName service, BrokerLag? lag = null)
 {
     private const int Concurrency = 16;
 
@@ -15,6 +16,8 @@ internal sealed class OutboxPublisher(DaprClient dapr, ServiceName service)
     {
         var sent = new ConcurrentBag<long>();
         Exception? failure = null;
+        if (lag?.Value is { Ticks: > 0 } delay)
+            await Task.Delay(delay, cancellationToken);
         var groups = batch.GroupBy(m => (m.Topic, m.PartitionKey)).Select(g => g.ToArray());
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(groups, options, async (group, token) =>

@@ -1,4 +1,5 @@
 using Dapr.Jobs.Extensions;
+using DaprPlatform.Contracts.Events;
 using DaprPlatform.RestApi;
 using DaprPlatform.ServiceDefaults.Events;
 
@@ -13,6 +14,7 @@ internal static class InventoryServices
         services.AddScoped<CatalogStore>();
         services.AddScoped<ICatalog>(provider => provider.GetRequiredService<CatalogStore>());
         services.AddScoped<StockKeeper>();
+        services.AddEventHandler<OrderCreated, OrderCreatedHandler>();
         services.AddSingleton<ReservationExpiry>();
         services.AddHostedService(provider => provider.GetRequiredService<ReservationExpiry>());
         services.AddDaprJobsClient();

@@ -18,14 +18,21 @@ namespace DaprPlatform.Inventory.Domain;
 internal sealed class StockKeeper(InventoryDb db, StockOptions options, ReservationExpiry expiry, StockMetrics metrics, TimeProvider time)
 {
     /// <summary>All lines or none. Without <paramref name="hold"/> the reservation expires after the configured time.</summary>
-    public async Task<ReservationResult> ReserveAsync(OrderId order, IReadOnlyList<StockLine> lines, bool hold, CancellationToken cancellationToken)
+    /// <param name="order">Whose lines they are.</param>
+    /// <param name="lines">Each SKU once.</param>
+    /// <param name="hold">It does not expire.</param>
+    /// <param name="mode">Of <see cref="OrderModes"/>; its events carry it.</param>
+    /// <param name="cancellationToken">Ends the try.</param>
+    public async Task<ReservationResult> ReserveAsync(
+        OrderId order, IReadOnlyList<StockLine> lines, bool hold, CancellationToken cancellationToken, string mode = OrderModes.Orchestrated)
     {
         Validate(lines);
         var skus = lines.Select(l => l.Sku).ToArray();
         var quantities = lines.Select(l => l.Quantity).ToArray();
         try
         {
-            var result = await TryReserveAsync(order, skus, quantities, hold, cancellationToken) ?? await RefuseAsync(order, skus, quantities, cancellationToken);
+            var result = await TryReserveAsync(order, skus, quantities, hold, mode, cancellationToken)
+                ?? await RefuseAsync(order, skus, quantities, mode, cancellationToken);
             metrics.Operation("reserve", result.Outcome.ToString());
             return result;
         }
@@ -96,7 +103,8 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         return true;
     }
 
-    private async Task<ReservationResult?> TryReserveAsync(OrderId order, string[] skus, int[] quantities, bool hold, CancellationToken cancellationToken)
+    private async Task<ReservationResult?> TryReserveAsync(
+        OrderId order, string[] skus, int[] quantities, bool hold, string mode, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var taken = await TakeStockAsync(skus, quantities, sold: false, cancellationToken);
@@ -113,7 +121,7 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
             Lines = [.. skus.Zip(quantities, (sku, quantity) => new ReservationLine { Sku = sku, Quantity = quantity })],
         };
         db.Reservations.Add(reservation);
-        db.Publish(new StockReserved(order.ToString(), Items(reservation.Lines), reservation.ExpiresAt, now), now);
+        db.Publish(new StockReserved(order.ToString(), Items(reservation.Lines), reservation.ExpiresAt, now, mode), now);
         PublishLow(taken, now);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -123,7 +131,7 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
     }
 
     /// <summary>Writes the refusal down, so that the repeated step is refused too, whatever the stock is by then.</summary>
-    private async Task<ReservationResult> RefuseAsync(OrderId order, string[] skus, int[] quantities, CancellationToken cancellationToken)
+    private async Task<ReservationResult> RefuseAsync(OrderId order, string[] skus, int[] quantities, string mode, CancellationToken cancellationToken)
     {
         var known = await db.Products.AsNoTracking().Where(p => skus.Contains(p.Sku)).Select(p => new { p.Sku, p.Available })
             .ToDictionaryAsync(p => p.Sku, p => p.Available, StringComparer.Ordinal, cancellationToken);
@@ -134,7 +142,7 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         db.Reservations.Add(new Reservation { OrderId = order.Value, State = state, RefusedSkus = missing, CreatedAt = now, UpdatedAt = now });
         var reason = state == ReservationState.UnknownProduct ? "UNKNOWN_PRODUCT" : CancelReasons.OutOfStock;
         var items = skus.Zip(quantities, (sku, quantity) => new StockLineData(sku, quantity)).ToArray();
-        db.Publish(new StockEvent(StockEvent.ReservationFailed, order.ToString(), items, reason, now), now);
+        db.Publish(new StockEvent(StockEvent.ReservationFailed, order.ToString(), items, reason, now, mode), now);
         await db.SaveChangesAsync(cancellationToken);
         return Refused(state, missing);
     }

@@ -1,3 +1,4 @@
+using DaprPlatform.Contracts;
 using DaprPlatform.Orders.Domain;
 using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Events;
@@ -20,6 +21,7 @@ internal sealed class OrdersDb(DbContextOptions<OrdersDb> options) : DbContext(o
             order.HasKey(o => o.Id);
             order.Property(o => o.Id).ValueGeneratedNever();
             order.Property(o => o.Status).HasConversion<string>().HasMaxLength(16);
+            order.Property(o => o.Mode).HasMaxLength(16).HasDefaultValue(OrderModes.Orchestrated);
             order.Property(o => o.Approval).HasConversion<string>().HasMaxLength(16);
             order.Property(o => o.Currency).HasMaxLength(3).IsFixedLength();
             order.Property(o => o.ShippingAddress).HasMaxLength(200);

@@ -15,6 +15,9 @@ internal sealed class Order
 
     public OrderStatus Status { get; private set; }
 
+    /// <summary>Of <see cref="OrderModes"/>.</summary>
+    public string Mode { get; init; } = OrderModes.Orchestrated;
+
     public required string Currency { get; init; }
 
     public required long TotalMinor { get; init; }
@@ -50,6 +53,9 @@ internal sealed class Order
 
     /// <summary>Entries of <see cref="History"/>, which is not always loaded.</summary>
     public int HistoryLength { get; private set; }
+
+    /// <summary>A workflow of its id runs and waits for events.</summary>
+    public bool IsDrivenByWorkflow => Status == OrderStatus.Pending && Mode == OrderModes.Orchestrated;
 
     public bool IsCancellable => Status is OrderStatus.Pending or OrderStatus.Confirmed or OrderStatus.Processing;
 

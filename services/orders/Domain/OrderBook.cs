@@ -20,6 +20,8 @@ internal sealed class OrderBook(
     OrdersDb db,
     Catalog.CatalogClient catalog,
     WorkflowStarter workflows,
+    OrderMode mode,
+    ApprovalThreshold threshold,
     OrderFactsCache cache,
     OrderWaiters waiters,
     OrderMetrics metrics,
@@ -97,7 +99,7 @@ internal sealed class OrderBook(
     {
         var order = await ChangeAsync(Parse(request.OrderId), o => o.RequestCancellation(time.GetUtcNow()), cancellationToken);
         // Durable in the row; the sweep repeats this if it is lost.
-        workflows.Cancel(new OrderId(order.Id), confirmed: order.Status != OrderStatus.Pending);
+        workflows.Cancel(new OrderId(order.Id), order.IsDrivenByWorkflow);
         return OrderMessages.ToMessage(order);
     }
 
@@ -212,13 +214,16 @@ internal sealed class OrderBook(
             Quantity = q.Value,
             UnitPriceMinor = prices[q.Key].PriceMinor,
         }).ToList();
+        var total = lines.Sum(l => checked(l.UnitPriceMinor * l.Quantity));
         var order = new Order
         {
             Id = id.Value,
             UserId = owner.Value,
+            // Waiting for a human takes a workflow.
+            Mode = total > threshold.Value ? OrderModes.Orchestrated : mode.Value,
             Number = number,
             Currency = prices.Values.First().Currency,
-            TotalMinor = lines.Sum(l => checked(l.UnitPriceMinor * l.Quantity)),
+            TotalMinor = total,
             ShippingAddress = request.ShippingAddress.Trim(),
             PaymentMethod = method,
             PaymentToken = request.PaymentToken.Length > 0 || !PaymentMethods.NeedsCard(method) ? request.PaymentToken : DefaultToken,
@@ -228,14 +233,15 @@ internal sealed class OrderBook(
         order.Accept();
         db.Orders.Add(order);
         var items = lines.Select(l => new OrderCreatedItem(l.Sku, l.Quantity, l.UnitPriceMinor)).ToArray();
-        db.Publish(new OrderCreated(id.ToString(), owner.ToString(), items, order.TotalMinor, order.Currency, now), now);
+        db.Publish(new OrderCreated(id.ToString(), owner.ToString(), items, order.TotalMinor, order.Currency, now, order.Mode), now);
         var response = new PlaceOrderResponse { Order = OrderMessages.ToMessage(order) };
         if (key.Length > 0)
             db.RememberAnswer(owner.Value, "place-order", key, hash, response, now);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         cache.Keep(id, OrderLedger.FactsOf(order));
-        workflows.Start(id);
+        if (order.Mode == OrderModes.Orchestrated)
+            workflows.Start(id);
         metrics.Entered(order);
         return response;
     }

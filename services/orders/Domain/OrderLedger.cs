@@ -12,7 +12,7 @@ internal sealed class OrderLedger(
     OrdersDb db, OrderFactsCache cache, OrderWaiters waiters, ApprovalThreshold threshold, ApprovalOptions approval, OrderMetrics metrics, TimeProvider time)
     : IOrderLedger
 {
-    public long ApprovalThreshold => threshold.Minor;
+    public long ApprovalThreshold => threshold.Value;
 
     public TimeSpan ApprovalTimeout => approval.Timeout;
 

@@ -8,8 +8,8 @@ using Microsoft.EntityFrameworkCore;
 namespace DaprPlatform.Orders.Domain;
 
 /// <summary>
-/// Finds orders whose workflow was not started, or not told, because a process died right behind its commit. Looks at the start and then every few seconds;
-/// one replica at a time, by a lock.
+/// Finds orders whose workflow was not started, or not told, because a process died right behind its commit, and choreographed orders whose chain of events
+/// broke, which the workflow finishes: its steps have the same keys. Looks at the start and then every few seconds; one replica at a time, by a lock.
 /// </summary>
 internal sealed partial class StuckOrderSweep(
     IServiceScopeFactory scopes,
@@ -28,6 +28,8 @@ internal sealed partial class StuckOrderSweep(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
     // The usual way takes milliseconds.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    // Longer than an event is delivered again before it is put aside.
+    private static readonly TimeSpan PatienceWithEvents = TimeSpan.FromSeconds(30);
     private readonly string _owner = Guid.NewGuid().ToString("N");
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -72,20 +74,24 @@ internal sealed partial class StuckOrderSweep(
     {
         await using var scope = scopes.CreateAsyncScope();
         var before = time.GetUtcNow() - Patience;
+        var chainBefore = time.GetUtcNow() - PatienceWithEvents;
         return await scope.ServiceProvider.GetRequiredService<OrdersDb>().Orders.AsNoTracking()
             // One that waits for an operator is not stuck.
-            .Where(o => (o.Status == OrderStatus.Pending && o.CreatedAt < before && (o.Approval != Approval.Requested || o.CancelRequestedAt != null))
+            .Where(o => (o.Status == OrderStatus.Pending && (o.Mode == OrderModes.Orchestrated || o.CancelRequestedAt < before ? o.CreatedAt < before : o.CreatedAt < chainBefore)
+                    && (o.Approval != Approval.Requested || o.CancelRequestedAt != null))
                 || ((o.Status == OrderStatus.Confirmed || o.Status == OrderStatus.Processing) && o.CancelRequestedAt < before))
             .OrderBy(o => o.CreatedAt).Take(BatchSize)
-            .Select(o => new Suspect(o.Id, o.Status == OrderStatus.Pending, o.CancelRequestedAt != null, o.Approval, o.CancelRequestedAt ?? o.CreatedAt)).ToListAsync(cancellationToken);
+            .Select(o => new Suspect(
+                o.Id, o.Status == OrderStatus.Pending, o.CancelRequestedAt != null, o.Mode == OrderModes.Choreographed, o.Approval, o.CancelRequestedAt ?? o.CreatedAt))
+            .ToListAsync(cancellationToken);
     }
 
     private async Task RescueAsync(Suspect suspect, CancellationToken cancellationToken)
     {
         var order = new OrderId(suspect.Id);
-        if (!suspect.Pending)
+        if (!suspect.Pending || (suspect.Choreographed && suspect.CancelRequested))
         {
-            await workflows.CancelAsync(order, confirmed: true, cancellationToken);
+            await workflows.CancelAsync(order, awaited: false, cancellationToken);
             return;
         }
         var state = await client.GetWorkflowStateAsync(order.ToString(), getInputsAndOutputs: false, cancellationToken);
@@ -99,7 +105,7 @@ internal sealed partial class StuckOrderSweep(
         else if (suspect.CancelRequested)
         {
             metrics.Rescued();
-            await workflows.CancelAsync(order, confirmed: false, cancellationToken);
+            await workflows.CancelAsync(order, awaited: true, cancellationToken);
         }
         else if (suspect.Approval is Approval.Approved or Approval.Rejected)
         {
@@ -108,7 +114,7 @@ internal sealed partial class StuckOrderSweep(
         }
     }
 
-    private sealed record Suspect(Guid Id, bool Pending, bool CancelRequested, Approval Approval, DateTimeOffset Since);
+    private sealed record Suspect(Guid Id, bool Pending, bool CancelRequested, bool Choreographed, Approval Approval, DateTimeOffset Since);
 
     [LoggerMessage(1, LogLevel.Warning, "The workflow of {Order} was {State}; it is started")]
     private static partial void LogStarted(ILogger logger, string order, string state);

@@ -19,7 +19,9 @@ internal sealed partial class WorkflowStarter(DaprWorkflowClient client, ILogger
 
     public void Start(OrderId order) => Enqueue(token => StartAsync(order, token));
 
-    public void Cancel(OrderId order, bool confirmed) => Enqueue(token => CancelAsync(order, confirmed, token));
+    /// <param name="order">Whose cancellation is durable.</param>
+    /// <param name="awaited">Its workflow runs, and waits for the event.</param>
+    public void Cancel(OrderId order, bool awaited) => Enqueue(token => CancelAsync(order, awaited, token));
 
     public void Approve(OrderId order, bool approved) => Enqueue(token => ApproveAsync(order, approved, token));
 
@@ -27,14 +29,15 @@ internal sealed partial class WorkflowStarter(DaprWorkflowClient client, ILogger
     public Task StartAsync(OrderId order, CancellationToken cancellationToken) =>
         ScheduleAsync(OrderWorkflows.Order, order.ToString(), new OrderPlaced(order.ToString()), cancellationToken);
 
-    public Task CancelAsync(OrderId order, bool confirmed, CancellationToken cancellationToken) =>
-        confirmed
-            ? ScheduleAsync(
-                OrderWorkflows.CancelOrder,
-                OrderWorkflows.CancellationId(order.ToString()),
-                new OrderCancellation(order.ToString(), CancelReasons.CancelledByCustomer),
-                cancellationToken)
-            : client.RaiseEventAsync(order.ToString(), OrderEvents.Cancel, new CancelRequested(CancelReasons.CancelledByCustomer), cancellationToken);
+    public Task CancelAsync(OrderId order, bool awaited, CancellationToken cancellationToken) =>
+        awaited
+            ? client.RaiseEventAsync(order.ToString(), OrderEvents.Cancel, new CancelRequested(CancelReasons.CancelledByCustomer), cancellationToken)
+            : GiveUpAsync(order, CancelReasons.CancelledByCustomer, cancellationToken);
+
+    /// <summary>Takes back whatever was done for an order that no workflow drives, and cancels it.</summary>
+    public Task GiveUpAsync(OrderId order, string reason, CancellationToken cancellationToken) =>
+        ScheduleAsync(
+            OrderWorkflows.CancelOrder, OrderWorkflows.CancellationId(order.ToString()), new OrderCancellation(order.ToString(), reason), cancellationToken);
 
     public Task ApproveAsync(OrderId order, bool approved, CancellationToken cancellationToken) =>
         client.RaiseEventAsync(order.ToString(), OrderEvents.Approval, new ApprovalDecision(approved), cancellationToken);

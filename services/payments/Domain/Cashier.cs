@@ -20,7 +20,8 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
     private const int MaxRaces = 3;
 
     /// <summary>Captures the order's total on behalf of its workflow. The same answer every time.</summary>
-    public async Task<AuthorizeResult> AuthorizeAsync(OrderId order, UserId user, Money amount, string method, string token, CancellationToken cancellationToken)
+    public async Task<AuthorizeResult> AuthorizeAsync(
+        OrderId order, UserId user, Money amount, string method, string token, CancellationToken cancellationToken, string mode = OrderModes.Orchestrated)
     {
         for (var race = 0; ; race++)
         {
@@ -37,7 +38,7 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
                 return Declined(failed);
             try
             {
-                var payment = await ChargeAsync(order, user, WorkflowAttempt, amount, method, token, static _ => { }, cancellationToken);
+                var payment = await ChargeAsync(order, user, WorkflowAttempt, amount, method, token, static _ => { }, cancellationToken, mode);
                 return payment.Status == PaymentStatus.Completed ? Captured(payment) : Declined(payment);
             }
             catch (DbUpdateException e) when (race < MaxRaces && IsLostRace(e))
@@ -63,10 +64,18 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
         }
     }
 
+    /// <summary>Tells again what a payment of the order was decided as, to whom the first telling was of no use.</summary>
+    public void PublishAgain(OrderId order, UserId user, Money amount, string paymentId, string mode)
+    {
+        var now = time.GetUtcNow();
+        db.Publish(new PaymentProcessed(order.ToString(), paymentId, user.ToString(), Success: true, null, amount.Minor, amount.Currency, now, mode), now);
+    }
+
     /// <summary>Decides the charge and writes the payment with its event; <paramref name="alongside"/> adds to the same transaction.</summary>
     /// <exception cref="DbUpdateException">Another attempt was faster (<see cref="IsLostRace"/>); nothing was captured.</exception>
     public async Task<PaymentRow> ChargeAsync(
-        OrderId order, UserId user, string attempt, Money amount, string method, string token, Action<PaymentRow> alongside, CancellationToken cancellationToken)
+        OrderId order, UserId user, string attempt, Money amount, string method, string token, Action<PaymentRow> alongside,
+        CancellationToken cancellationToken, string mode = OrderModes.Orchestrated)
     {
         var started = time.GetTimestamp();
         var card = PaymentMethods.NeedsCard(method) ? await FindCardAsync(user, token, cancellationToken) : null;
@@ -93,7 +102,7 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
         db.Payments.Add(payment);
         db.Publish(
             new PaymentProcessed(
-                order.ToString(), new PaymentId(payment.Id).ToString(), user.ToString(), charge.Captured, charge.FailureReason, amount.Minor, amount.Currency, now),
+                order.ToString(), new PaymentId(payment.Id).ToString(), user.ToString(), charge.Captured, charge.FailureReason, amount.Minor, amount.Currency, now, mode),
             now);
         alongside(payment);
         await db.SaveChangesAsync(cancellationToken);

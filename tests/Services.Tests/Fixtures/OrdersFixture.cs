@@ -4,6 +4,7 @@ using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Orders.Data;
 using DaprPlatform.Orders.Domain;
 using DaprPlatform.ServiceDefaults.Events;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DaprPlatform.Services.Tests.Fixtures;
@@ -16,6 +17,10 @@ public sealed class OrdersFixture : DatabaseFixture
     private protected override void AddService(IServiceCollection services)
     {
         AddDatabase<OrdersDb>(services);
+        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().Build());
+        services.AddSingleton(new ApprovalOptions(500_000, TimeSpan.FromMinutes(10)));
+        services.AddSingleton<ApprovalThreshold>();
+        services.AddSingleton<OrderMode>();
         services.AddSingleton<OrderFactsCache>();
         services.AddSingleton<OrderWaiters>();
         services.AddSingleton<OrderMetrics>();

@@ -75,6 +75,14 @@ namespace DaprPlatform.Orders.Data.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("history_length");
 
+                    b.Property<string>("Mode")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasDefaultValue("orchestrated")
+                        .HasColumnName("mode");
+
                     b.Property<long>("Number")
                         .HasColumnType("bigint")
                         .HasColumnName("number");
