@@ -24,6 +24,9 @@ internal static class AppBuild
         }
     }
 
+    /// <summary>The programs of the apps that are started directly, as they were built.</summary>
+    public static IEnumerable<string> Programs(RunFile file) => file.Apps.Select(DotnetRun.From).OfType<DotnetRun>().Select(r => r.Assembly).OfType<string>().Distinct();
+
     private static async Task BuildAsync(Repository repository, string configuration, List<DotnetRun> projects, Action<string> report, CancellationToken cancel)
     {
         var folders = SharedFolders.Select(f => Path.Combine(repository.Root, f)).Concat(projects.Select(p => Path.GetDirectoryName(p.Project)!)).Distinct();

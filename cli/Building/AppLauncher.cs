@@ -77,12 +77,13 @@ internal static class AppLauncher
 
     /// <summary>The built program itself where the command is a plain <c>dotnet run</c>; otherwise the command as it stands.</summary>
     /// <exception cref="CommandException">The program was not built.</exception>
-    public static Launch Resolve(RunApp app)
+    public static Launch Resolve(Repository repository, RunApp app)
     {
         if (DotnetRun.From(app) is not { } run)
             return new Launch(app.Command[0], [.. app.Command.Skip(1)], new Dictionary<string, string>());
-        if (run.Assembly is not { } assembly)
+        if (run.Assembly is not { } built)
             throw new CommandException($"{run.Project} is not built ({run.Configuration}).");
+        var assembly = NativeCode.Of(repository, built);
         var root = Path.GetDirectoryName(Repository.DotnetHost)!;
         var program = OperatingSystem.IsWindows() ? Path.ChangeExtension(assembly, ".exe") : Path.ChangeExtension(assembly, null);
         return File.Exists(program) && root.Length > 0

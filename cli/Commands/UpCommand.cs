@@ -65,6 +65,10 @@ internal sealed class UpCommand
     {
         await Prerequisites.CheckAsync(_file, cancel);
         await AppBuild.PrepareAsync(_repository, _file, _printer.Progress, cancel);
+        var own = typeof(UpCommand).Assembly.Location;
+        var native = new NativeCode(_repository, _printer.Progress);
+        await native.PrepareAsync([.. AppBuild.Programs(_file), own], cancel);
+        native.PointTo(own);
     }
 
     private async Task<int> RunAsync(bool background, CancellationToken cancel)
@@ -72,14 +76,14 @@ internal sealed class UpCommand
         await using var held = _data.TryLock() ?? throw new CommandException($"Another platform is starting or stopping on {_data.Path}.");
         // Paths in components are relative to the folder of the run file, as under `dapr run -f`.
         Environment.CurrentDirectory = _file.Folder;
-        await using var stack = new Stack(_file, _data, await EmbeddedRuntime.OpenAsync(_data, cancel), TimeProvider.System);
+        await using var stack = new Stack(_repository, _file, _data, await EmbeddedRuntime.OpenAsync(_data, cancel), TimeProvider.System);
         await using var control = await ControlServer.StartAsync(_data.Socket, stack, cancel);
         await using var metrics = await MetricsServer.StartAsync(_metricsPort, stack, cancel);
         var printing = PrintAsync(stack.Events);
         var exitCode = 0;
         try
         {
-            await stack.StartAsync(_repository, cancel);
+            await stack.StartAsync(cancel);
             await Task.WhenAny(stack.WaitSettledAsync(cancel), stack.StopRequested, Task.Delay(Timeout.Infinite, cancel));
             if (!background && !cancel.IsCancellationRequested && !stack.StopRequested.IsCompleted)
                 PrintStatus(stack.Status(), "Ctrl-C stops everything.");
@@ -123,7 +127,7 @@ internal sealed class UpCommand
     {
         Directory.CreateDirectory(_data.Logs);
         File.Delete(_data.PlatformLog);
-        var assembly = typeof(UpCommand).Assembly.Location;
+        var assembly = NativeCode.Of(_repository, typeof(UpCommand).Assembly.Location);
         using var child = ChildProcess.Start(new ChildStart(Repository.DotnetHost, [assembly, "up", "--no-build", ChildOption, .. options], _file.Folder, _data.PlatformLog)
         {
             Environment = new Dictionary<string, string> { [Repository.RootVariable] = _repository.Root },

@@ -5,7 +5,7 @@ using DaprPlatform.Cli.RunFiles;
 namespace DaprPlatform.Cli.Supervision;
 
 /// <summary>An app of the run file as a program to supervise. It serves when it answers and its sidecar has seen it.</summary>
-internal sealed class AppProgram(RunApp app, string logFile, IReadOnlyDictionary<string, string> mark, AppHealth health, Func<IAppSidecar?> sidecar) : ISupervisedProgram
+internal sealed class AppProgram(Repository repository, RunApp app, string logFile, IReadOnlyDictionary<string, string> mark, AppHealth health, Func<IAppSidecar?> sidecar) : ISupervisedProgram
 {
     private const long LogLimitBytes = 20 << 20;
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
@@ -18,7 +18,7 @@ internal sealed class AppProgram(RunApp app, string logFile, IReadOnlyDictionary
         var log = new FileInfo(logFile);
         if (log.Exists && log.Length > LogLimitBytes)
             log.MoveTo(logFile + ".1", overwrite: true);
-        var launch = AppLauncher.Resolve(app);
+        var launch = AppLauncher.Resolve(repository, app);
         var environment = new Dictionary<string, string>(mark);
         foreach (var (name, value) in launch.Environment.Concat(app.ProcessEnvironment()))
             environment[name] = value;

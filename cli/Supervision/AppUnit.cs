@@ -13,13 +13,13 @@ internal sealed class AppUnit : IAsyncDisposable
     private IAppSidecar? _sidecar;
     private string? _swagger;
 
-    public AppUnit(RunApp app, string logFile, IReadOnlyDictionary<string, string> mark, ISidecarHost host, Backoff backoff, TimeProvider time, Action<UnitSnapshot> changed)
+    public AppUnit(Repository repository, RunApp app, string logFile, IReadOnlyDictionary<string, string> mark, ISidecarHost host, Backoff backoff, TimeProvider time, Action<UnitSnapshot> changed)
     {
         App = app;
         _host = host;
         _health = new AppHealth(app);
         if (app.Command.Count > 0)
-            _program = new SupervisedUnit(new AppProgram(app, logFile, mark, _health, () => _sidecar), backoff, time, changed);
+            _program = new SupervisedUnit(new AppProgram(repository, app, logFile, mark, _health, () => _sidecar), backoff, time, changed);
     }
 
     public RunApp App { get; }

@@ -23,6 +23,7 @@ internal sealed class Stack : IAsyncDisposable
     private readonly RunFile _file;
     private readonly DataFolder _data;
     private readonly TimeProvider _time;
+    private readonly Repository _repository;
     private readonly RunState _state;
     private readonly ISidecarHost _host;
     private readonly List<AppUnit> _apps;
@@ -34,12 +35,12 @@ internal sealed class Stack : IAsyncDisposable
     private SupervisedUnit? _database;
     private double? _startSeconds;
 
-    public Stack(RunFile file, DataFolder data, ISidecarHost host, TimeProvider time)
+    public Stack(Repository repository, RunFile file, DataFolder data, ISidecarHost host, TimeProvider time)
     {
-        (_file, _data, _host, _time) = (file, data, host, time);
+        (_repository, _file, _data, _host, _time) = (repository, file, data, host, time);
         _state = new RunState(data.Path);
         Events = new StackEvents(time);
-        _apps = [.. file.Apps.Select(app => new AppUnit(app, data.LogOf(app.AppId), _state.ChildEnvironment, host, Backoff.Default, time, Changed))];
+        _apps = [.. file.Apps.Select(app => new AppUnit(repository, app, data.LogOf(app.AppId), _state.ChildEnvironment, host, Backoff.Default, time, Changed))];
     }
 
     public StackEvents Events { get; }
@@ -56,13 +57,13 @@ internal sealed class Stack : IAsyncDisposable
 
     /// <summary>Ends what an earlier platform left, and starts everything; the apps go on starting when this returns.</summary>
     /// <exception cref="CommandException">A port is taken, or PostgreSQL or a sidecar cannot start.</exception>
-    public async Task StartAsync(Repository repository, CancellationToken cancel)
+    public async Task StartAsync(CancellationToken cancel)
     {
         foreach (var (name, process) in await _state.EndLeftoversAsync(AppGrace, cancel))
             Events.Add(EventKind.Progress, $"ended {name} (pid {process.Pid}), left behind by a platform that was killed");
         var database = DatabaseSettings.From(_file);
         PortCheck.Verify(_file);
-        var databaseReady = database is null ? Task.CompletedTask : StartDatabaseAsync(repository, database, cancel);
+        var databaseReady = database is null ? Task.CompletedTask : StartDatabaseAsync(database, cancel);
         var sidecars = Task.WhenAll(_apps.Select(app => StartSidecarAsync(app, cancel)));
         await databaseReady;
         await sidecars;
@@ -147,9 +148,9 @@ internal sealed class Stack : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private async Task StartDatabaseAsync(Repository repository, DatabaseSettings settings, CancellationToken cancel)
+    private async Task StartDatabaseAsync(DatabaseSettings settings, CancellationToken cancel)
     {
-        var binaries = await PostgresBinaries.LocateAsync(repository, Report, cancel);
+        var binaries = await PostgresBinaries.LocateAsync(_repository, Report, cancel);
         _server = await PostgresServer.PrepareAsync(new PostgresOptions(_data.Path, settings.Port.Number, settings.User, settings.Password), binaries,
             _state.ChildEnvironment, Report, cancel);
         _database = new SupervisedUnit(_server, Backoff.Default, _time, Changed);
