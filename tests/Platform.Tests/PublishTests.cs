@@ -10,7 +10,7 @@ namespace DaprPlatform.Cli.Tests;
 /// <summary>The published sidecar, run as on a machine where nothing is set up: no HOME, no PATH, no .NET.</summary>
 public sealed class PublishTests(PublishTests.Publication publication) : IClassFixture<PublishTests.Publication>
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -62,6 +62,7 @@ public sealed class PublishTests(PublishTests.Publication publication) : IClassF
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(Patience);
+        using var interval = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         while (true)
         {
             Assert.False(sidecar.HasExited, "daprd has ended");
@@ -76,7 +77,7 @@ public sealed class PublishTests(PublishTests.Publication publication) : IClassF
                 // It does not listen yet.
             }
 
-            await Task.Delay(50, limit.Token);
+            await interval.WaitForNextTickAsync(limit.Token);
         }
     }
 

@@ -85,6 +85,7 @@ internal sealed class FakeContext : WorkflowContext
 
     public override bool IsPatched(string patchName) => true;
 
+    // No workflow of orders does any of what throws here: one that begins to fails its tests until this world knows what should follow.
     public override void SendEvent(string instanceId, string eventName, object payload) => throw new NotSupportedException();
 
     public override Task<TResult> CallChildWorkflowAsync<TResult>(string workflowName, object? input = null, ChildWorkflowTaskOptions? options = null) =>
