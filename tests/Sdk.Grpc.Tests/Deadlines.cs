@@ -10,8 +10,8 @@ public sealed class Deadlines
 {
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    readonly ManualClock _clientClock = new();
-    readonly ManualClock _serverClock = new();
+    readonly ManualTime _clientClock = new();
+    readonly ManualTime _serverClock = new();
 
     [Fact]
     public async Task The_caller_gives_up_at_the_deadline_whatever_the_server_does()

@@ -102,7 +102,7 @@ public sealed class Transports
     [Fact]
     public async Task A_call_may_wait_for_its_server()
     {
-        var clock = new ManualClock();
+        var clock = new ManualTime();
         var refused = new TaskCompletionSource();
         await using var server = await TestServer.StartAsync();
         using var handler = new SocketsHttpHandler

@@ -17,7 +17,7 @@ namespace DaprPlatform.Services.Tests;
 public sealed class BasketTests
 {
     private readonly DaprClient _dapr = FakeState.Of<StoredBasket>();
-    private readonly TestClock _clock = new();
+    private readonly ManualTime _clock = new();
     private readonly UserId _user = UserId.New();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -96,12 +96,3 @@ public sealed class JwtTests : IDisposable
 
     private ValueTask<(System.Security.Claims.ClaimsPrincipal? Principal, string? Reason)> VerifyAsync(string token) => _verifier.VerifyAsync(token, CancellationToken.None);
 }
-
-internal sealed class ManualTime : TimeProvider
-{
-    private DateTimeOffset _now = new(2025, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-    public void Advance(TimeSpan by) => _now += by;
-
-    public override DateTimeOffset GetUtcNow() => _now;
-}

@@ -22,7 +22,7 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
     private readonly ConcurrentQueue<string> _published = new();
     private readonly DaprClient _dapr = Substitute.For<DaprClient>();
     // Of this test alone: a timer of the relay before goes a little later than the relay itself.
-    private readonly TestClock _clock = new();
+    private readonly ManualTime _clock = new();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -56,7 +56,7 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
         await SaveAsync("b");
         await RunAsync(async () =>
         {
-            await _clock.SleeperOf(Pause).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(Pause).WaitAsync(Cancel);
             Assert.Equal(["a", "b"], _published.Order());
             Assert.All(await RowsAsync(), r => Assert.Equal(_clock.GetUtcNow(), r.SentAt));
         });
@@ -71,7 +71,7 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
         {
             await IdleAsync();
             await SaveAsync("woken");
-            await _clock.SleeperOf(Pause).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(Pause).WaitAsync(Cancel);
             Assert.Equal(["woken"], _published);
 
             await IdleAsync();
@@ -108,7 +108,7 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
             await called.Task.WaitAsync(Cancel);
             Assert.Null(Assert.Single(await RowsAsync()).SentAt);
             answer.SetResult();
-            await _clock.SleeperOf(Pause).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(Pause).WaitAsync(Cancel);
             Assert.NotNull(Assert.Single(await RowsAsync()).SentAt);
         });
     }
@@ -126,13 +126,13 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
         await SaveAsync("kept");
         await RunAsync(async () =>
         {
-            await _clock.SleeperOf(FirstBackOff).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(FirstBackOff).WaitAsync(Cancel);
             Assert.Null(Assert.Single(await RowsAsync()).SentAt);
             _clock.Advance(FirstBackOff);
-            await _clock.SleeperOf(2 * FirstBackOff).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(2 * FirstBackOff).WaitAsync(Cancel);
             Assert.Null(Assert.Single(await RowsAsync()).SentAt);
             _clock.Advance(2 * FirstBackOff);
-            await _clock.SleeperOf(Pause).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(Pause).WaitAsync(Cancel);
         });
         var row = Assert.Single(await RowsAsync());
         Assert.NotNull(row.SentAt);
@@ -147,7 +147,7 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
         PublishWith(envelope => envelope.Subject == "bad" ? throw new InvalidOperationException("Refused.") : Task.CompletedTask);
         await SaveAsync("bad");
         await SaveAsync("good");
-        await RunAsync(() => _clock.SleeperOf(FirstBackOff).WaitAsync(Cancel));
+        await RunAsync(() => _clock.WaitedForAsync(FirstBackOff).WaitAsync(Cancel));
         Assert.Equal([("bad", false), ("good", true)], (await RowsAsync()).Select(r => (r.PartitionKey, r.SentAt is not null)));
     }
 
@@ -169,10 +169,10 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
         var ids = (await RowsAsync()).Select(r => r.EventId.ToString()).ToArray();
         await RunAsync(async () =>
         {
-            await _clock.SleeperOf(FirstBackOff).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(FirstBackOff).WaitAsync(Cancel);
             Assert.Equal([true, false, false], (await RowsAsync()).Select(r => r.SentAt is not null));
             _clock.Advance(FirstBackOff);
-            await _clock.SleeperOf(Pause).WaitAsync(Cancel);
+            await _clock.WaitedForAsync(Pause).WaitAsync(Cancel);
         });
         Assert.Equal([ids, ids[1..]], rounds);
         Assert.All(await RowsAsync(), r => Assert.NotNull(r.SentAt));
@@ -211,8 +211,8 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
     {
         while (true)
         {
-            var idle = _clock.SleeperOf(Idle);
-            await Task.WhenAny(idle, _clock.SleeperOf(Pause)).WaitAsync(Cancel);
+            var idle = _clock.WaitedForAsync(Idle);
+            await Task.WhenAny(idle, _clock.WaitedForAsync(Pause)).WaitAsync(Cancel);
             if (idle.IsCompleted)
                 return;
             _clock.Advance(Pause);

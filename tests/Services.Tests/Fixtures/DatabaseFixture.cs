@@ -21,7 +21,7 @@ public abstract class DatabaseFixture : IAsyncLifetime
     private ServiceProvider? _services;
     private Func<IServiceProvider, DbContext>? _context;
 
-    internal TestClock Clock { get; } = new();
+    internal ManualTime Clock { get; } = new();
 
     /// <summary>Skips the test that asks, where there is no server.</summary>
     internal IServiceProvider Services
