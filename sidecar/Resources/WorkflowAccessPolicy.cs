@@ -60,15 +60,15 @@ internal sealed record WorkflowAccessRule(IReadOnlyList<string> Callers, IReadOn
 
 /// <param name="Name">Of a workflow or an activity; a glob pattern.</param>
 /// <param name="Operations">Of workflows: schedule, terminate, raise, pause, resume, purge, get, rerun. Activities have none: they are only ever scheduled.</param>
-/// <param name="Requires">What else the call has to bring.</param>
-internal sealed record WorkflowAccessGrant(string Name, IReadOnlyList<string> Operations, IReadOnlyList<string> Requires)
+/// <param name="Requires">What the history that the caller propagates must show, all of it.</param>
+internal sealed record WorkflowAccessGrant(string Name, IReadOnlyList<string> Operations, IReadOnlyList<WorkflowAccessRequirement> Requires)
 {
     public static IReadOnlyList<WorkflowAccessGrant>? Read(JsonArray? grants)
     {
         var read = new List<WorkflowAccessGrant>();
         foreach (var grant in grants ?? [])
         {
-            if (grant is not JsonObject json || json.Text("name") is not { Length: > 0 } name || Texts(json, "operations") is not { } operations || Texts(json, "requires") is not { } requires)
+            if (grant is not JsonObject json || json.Text("name") is not { Length: > 0 } name || Texts(json, "operations") is not { } operations || WorkflowAccessRequirement.Read(json) is not { } requires)
                 return null;
             read.Add(new WorkflowAccessGrant(name, operations, requires));
         }
@@ -83,5 +83,29 @@ internal sealed record WorkflowAccessGrant(string Name, IReadOnlyList<string> Op
         var given = json.Array(name) ?? [];
         IReadOnlyList<string> texts = [.. given.Select(t => t.Text()).OfType<string>()];
         return texts.Count == given.Count ? texts : null;
+    }
+}
+
+/// <param name="EventType">activity, workflow or event.</param>
+/// <param name="Status">Started or Completed; of an event Raised.</param>
+/// <param name="Name">Of the activity, the workflow or the event.</param>
+/// <param name="AppId">The app in whose history it must be; null: any.</param>
+internal sealed record WorkflowAccessRequirement(string EventType, string Status, string Name, string? AppId)
+{
+    /// <returns>Null when a part has another form than the schema gives it.</returns>
+    public static IReadOnlyList<WorkflowAccessRequirement>? Read(JsonObject grant)
+    {
+        if (grant.Member("requires") is not (null or JsonArray))
+            return null;
+        var read = new List<WorkflowAccessRequirement>();
+        foreach (var requirement in grant.Array("requires") ?? [])
+        {
+            if (requirement is not JsonObject json || json.Text("name") is not { Length: > 0 } name || json.Text("eventType") is not { } type || json.Text("status") is not { } status
+                || (type, status) is not (("activity" or "workflow", "Started" or "Completed") or ("event", "Raised")))
+                return null;
+            read.Add(new WorkflowAccessRequirement(type, status, name, json.Text("appID")));
+        }
+
+        return read;
     }
 }

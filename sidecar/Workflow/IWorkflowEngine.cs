@@ -86,6 +86,9 @@ internal enum WorkflowRefusal
     AlreadyExists,
     InvalidRequest,
     NotFound,
+
+    /// <summary>By a policy of the app.</summary>
+    Denied,
 }
 
 /// <summary>The engine refuses an operation on an instance; each face has its own code and words around it.</summary>

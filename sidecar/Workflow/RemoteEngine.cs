@@ -14,6 +14,9 @@ internal static class EngineProtocol
     /// <summary>Which engine is meant: the port may have gone to another sidecar.</summary>
     public const string Hub = "workflow-hub";
     public const string Group = "workflow-group";
+
+    /// <summary>The app that asks, where it is another than that of the engine.</summary>
+    public const string Caller = "workflow-caller";
     public const string MaxTurns = "workflow-max-turns";
     public const string MaxActivities = "workflow-max-activities";
 
@@ -35,6 +38,7 @@ internal static class EngineProtocol
         WorkflowRefusal.NotCompleted => StatusCode.Aborted,
         WorkflowRefusal.AlreadyExists => StatusCode.AlreadyExists,
         WorkflowRefusal.InvalidRequest => StatusCode.InvalidArgument,
+        WorkflowRefusal.Denied => StatusCode.PermissionDenied,
         _ => StatusCode.NotFound,
     };
 
@@ -45,12 +49,14 @@ internal static class EngineProtocol
         StatusCode.AlreadyExists => WorkflowRefusal.AlreadyExists,
         StatusCode.InvalidArgument => WorkflowRefusal.InvalidRequest,
         StatusCode.NotFound => WorkflowRefusal.NotFound,
+        StatusCode.PermissionDenied => WorkflowRefusal.Denied,
         _ => null,
     };
 }
 
 /// <summary>The engine that a sidecar of another process has.</summary>
-internal sealed class RemoteEngine(GrpcChannel channel, string hub) : IWorkflowEngine, IDisposable
+/// <param name="caller">The app that asks, where it is another than that of the engine; null otherwise.</param>
+internal sealed class RemoteEngine(GrpcChannel channel, string hub, string? caller) : IWorkflowEngine, IDisposable
 {
     private readonly TaskHubSidecarService.TaskHubSidecarServiceClient _client = new(channel);
     private readonly WorkflowPeers.WorkflowPeersClient _peer = new(channel);
@@ -175,7 +181,13 @@ internal sealed class RemoteEngine(GrpcChannel channel, string hub) : IWorkflowE
     private static bool IsRefused(Exception e) => e is RpcException { StatusCode: StatusCode.Unavailable } refusal
         && (refusal.Status.Detail == EngineProtocol.NotHere || refusal.Status.DebugException is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError });
 
-    private Metadata Headers() => new() { { EngineProtocol.Hub, hub } };
+    private Metadata Headers()
+    {
+        var headers = new Metadata { { EngineProtocol.Hub, hub } };
+        if (caller is not null)
+            headers.Add(EngineProtocol.Caller, caller);
+        return headers;
+    }
 
     private Task AskAsync(Func<Task> ask, CancellationToken cancellationToken) => AskAsync(async () =>
     {

@@ -136,6 +136,7 @@ internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSi
                 WorkflowRefusal.AlreadyExists => (StatusCode.AlreadyExists, what.Length > 0 ? $"rpc error: code = AlreadyExists desc = {e.Message}" : e.Message),
                 WorkflowRefusal.InvalidRequest => (StatusCode.InvalidArgument, e.Message),
                 WorkflowRefusal.NotFound => (StatusCode.NotFound, e.Message),
+                WorkflowRefusal.Denied => (StatusCode.PermissionDenied, e.Message),
                 _ => (StatusCode.Unknown, e.Message),
             };
             throw new RpcException(new Grpc.Core.Status(code, what.Length > 0 ? $"{what}: {detail}" : detail));
@@ -151,7 +152,10 @@ internal sealed class TaskHubForPeers(WorkflowApi api) : TaskHubService(api)
     public override Task GetWorkItems(GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context) => _api.ForPeerAsync(context, async (engine, ended) =>
     {
         var headers = context.RequestHeaders;
-        var group = engine.Hub.GroupOf(headers.GetValue(EngineProtocol.Group) ?? "", Number(EngineProtocol.MaxTurns), Number(EngineProtocol.MaxActivities));
+        // Only sidecars of the app itself bring workers.
+        if (engine is not WorkflowClient own)
+            throw new WorkflowException(WorkflowRefusal.Denied, WorkflowAccess.Refusal);
+        var group = own.Hub.GroupOf(headers.GetValue(EngineProtocol.Group) ?? "", Number(EngineProtocol.MaxTurns), Number(EngineProtocol.MaxActivities));
         await engine.ServeWorkerAsync(new WorkerProfile(group, headers.GetValue(EngineProtocol.Tokens) is not null, headers.GetValue(EngineProtocol.KeepsHistory) is not null), responseStream, ended).ConfigureAwait(false);
         return true;
 

@@ -84,11 +84,16 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     /// <summary>Runs a call on the engine of this app, again where the engine has moved meanwhile.</summary>
     /// <param name="once">The call must not happen twice.</param>
     /// <exception cref="HubMovedException">The engine has moved and the call must not be repeated, or the sidecar shuts down.</exception>
-    public async Task<T> OnEngineAsync<T>(Func<IWorkflowEngine, Task<T>> work, bool once, CancellationToken cancellationToken)
+    public Task<T> OnEngineAsync<T>(Func<IWorkflowEngine, Task<T>> work, bool once, CancellationToken cancellationToken) => OnEngineAsync(null, work, once, cancellationToken);
+
+    // app: another one than this, whose policies decide; null: this one.
+    private async Task<T> OnEngineAsync<T>(string? app, Func<IWorkflowEngine, Task<T>> work, bool once, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
+            var engine = string.IsNullOrEmpty(app) || app == _key.AppId
+                ? await EngineAsync(cancellationToken).ConfigureAwait(false)
+                : await ((IWorkflowPeers)this).FindAsync(app, cancellationToken).ConfigureAwait(false) ?? throw new WorkflowException(WorkflowRefusal.NotFound, $"app '{app}' is not there or runs no workflows");
             try
             {
                 return await work(engine).ConfigureAwait(false);
@@ -101,14 +106,15 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     }
 
     /// <summary>Runs a call of a sidecar of another process, if the engine it means is here.</summary>
-    public async Task<T> ForPeerAsync<T>(ServerCallContext context, Func<WorkflowClient, CancellationToken, Task<T>> work)
+    public async Task<T> ForPeerAsync<T>(ServerCallContext context, Func<IWorkflowEngine, CancellationToken, Task<T>> work)
     {
         if (context.RequestHeaders.GetValue(EngineProtocol.Hub) != _key.Id || _hubs.Own(_key) is not WorkflowClient { IsGone: false } engine)
             throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, EngineProtocol.NotHere));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _runtime.Stopping);
         try
         {
-            return await work(engine, ended.Token).ConfigureAwait(false);
+            var caller = context.RequestHeaders.GetValue(EngineProtocol.Caller);
+            return await work(caller is null ? engine : engine.For(new WorkflowCaller(caller, IsKnown: false)), ended.Token).ConfigureAwait(false);
         }
         catch (WorkflowException e)
         {
@@ -136,7 +142,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
 
     /// <inheritdoc/>
     async ValueTask<IWorkflowEngine?> IWorkflowPeers.FindAsync(string appId, CancellationToken cancellationToken) =>
-        await _hubs.FindAsync(HubKey.Of(_runtime.Options, appId), cancellationToken).ConfigureAwait(false);
+        await _hubs.FindAsync(HubKey.Of(_runtime.Options, appId), _key.AppId, cancellationToken).ConfigureAwait(false);
 
     private ValueTask<IWorkflowEngine> EngineAsync(CancellationToken cancellationToken) => _engine is { IsGone: false } engine ? new(engine) : FindEngineAsync(cancellationToken);
 
@@ -147,7 +153,10 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         if (_runtime.Stopping.IsCancellationRequested)
             throw new HubMovedException();
         var engine = await _hubs.OpenAsync(_key, this, Address(), () => new WorkflowHub(StorageOn(store), _key.AppId, _settings, _runtime.Time, _runtime.Loggers,
-            new WorkflowTelemetry(_runtime.Tracing, _runtime.Metrics.Workflow), this), cancellationToken).ConfigureAwait(false);
+            new WorkflowTelemetry(_runtime.Tracing, _runtime.Metrics.Workflow), this)
+        {
+            Access = new WorkflowAccess(() => _runtime.WorkflowAccessPolicies, _runtime.Loggers.CreateLogger("dapr.runtime.workflow.accesspolicy")),
+        }, cancellationToken).ConfigureAwait(false);
         _engine = engine;
         return engine;
     }
@@ -169,17 +178,17 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         {
             router.Map("workflows", version, "POST", "workflows/{component}/{name}/start", async context =>
             {
-                var id = await StartAsync(context.Query("instanceID") ?? "", context["name"], await BodyAsync(context, "ERR_START_WORKFLOW").ConfigureAwait(false), null, context.Cancelled).ConfigureAwait(false);
+                var id = await StartAsync(context.Query("instanceID") ?? "", context["name"], await BodyAsync(context, "ERR_START_WORKFLOW").ConfigureAwait(false), null, context.Cancelled, context.Query("appID")).ConfigureAwait(false);
                 await context.Bytes(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["instanceID"] = id }, Json.Options), status: 202).ConfigureAwait(false);
             });
             router.Map("workflows", version, "GET", "workflows/{component}/{id}", async context =>
             {
-                var state = await GetAsync(context["id"], context.Cancelled).ConfigureAwait(false) ?? throw NotFound(context["id"]);
+                var state = await GetAsync(context["id"], context.Cancelled, context.Query("appID")).ConfigureAwait(false) ?? throw NotFound(context["id"]);
                 await context.JsonOf(ToJson(state)).ConfigureAwait(false);
             });
             router.Map("workflows", version, "POST", "workflows/{component}/{id}/raiseEvent/{event}", async context =>
             {
-                await RaiseAsync(context["id"], context["event"], await BodyAsync(context, "ERR_RAISE_EVENT_WORKFLOW").ConfigureAwait(false), context.Cancelled).ConfigureAwait(false);
+                await RaiseAsync(context["id"], context["event"], await BodyAsync(context, "ERR_RAISE_EVENT_WORKFLOW").ConfigureAwait(false), context.Cancelled, context.Query("appID")).ConfigureAwait(false);
                 await AcceptedAsync(context).ConfigureAwait(false);
             });
             Operation("terminate", TerminateAsync);
@@ -187,17 +196,17 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
             Operation("resume", ResumeAsync);
             Operation("purge", PurgeAsync);
 
-            void Operation(string name, Func<string, CancellationToken, Task> run) => router.Map("workflows", version, "POST", $"workflows/{{component}}/{{id}}/{name}", async context =>
+            void Operation(string name, Func<string, CancellationToken, string?, Task> run) => router.Map("workflows", version, "POST", $"workflows/{{component}}/{{id}}/{name}", async context =>
             {
                 await RequireObjectAsync(context).ConfigureAwait(false);
-                await run(context["id"], context.Cancelled).ConfigureAwait(false);
+                await run(context["id"], context.Cancelled, context.Query("appID")).ConfigureAwait(false);
                 await AcceptedAsync(context).ConfigureAwait(false);
             });
         }
     }
 
     /// <summary>Starts an instance; an empty id is made up. Returns the id.</summary>
-    public async Task<string> StartAsync(string id, string name, string? input, string? startTime, CancellationToken cancellationToken)
+    public async Task<string> StartAsync(string id, string name, string? input, string? startTime, CancellationToken cancellationToken, string? app = null)
     {
         if (name.Length == 0)
             throw ApiException.BadRequest("ERR_WORKFLOW_NAME_MISSING", "workflow name is not configured");
@@ -219,30 +228,38 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         {
             await engine.StartAsync(id, name, input, at, null, cancellationToken).ConfigureAwait(false);
             return true;
-        }, cancellationToken, once: true).ConfigureAwait(false);
+        }, cancellationToken, app, once: true).ConfigureAwait(false);
         return id;
     }
 
     /// <summary>Null when there is no such instance.</summary>
-    public Task<WorkflowState?> GetAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_GET_WORKFLOW", $"error while getting workflow info on instance '{id}': failed to get workflow metadata for '{id}': failed to fetch workflow metadata: failed to load workflow metadata", engine => engine.GetAsync(id, withPayloads: true, cancellationToken), cancellationToken);
+    public Task<WorkflowState?> GetAsync(string id, CancellationToken cancellationToken, string? app = null) =>
+        RunAsync("ERR_GET_WORKFLOW", $"error while getting workflow info on instance '{id}': failed to get workflow metadata for '{id}': failed to fetch workflow metadata: failed to load workflow metadata", engine => engine.GetAsync(id, withPayloads: true, cancellationToken), cancellationToken, app);
 
-    public Task RaiseAsync(string id, string name, string? data, CancellationToken cancellationToken) =>
-        RunAsync("ERR_RAISE_EVENT_WORKFLOW", $"error raising event on workflow '{id}': failed to raise event {name} on workflow {id}: failed to raise event", engine => Done(engine.RaiseAsync(id, name, data, cancellationToken)), cancellationToken, once: true);
+    public Task RaiseAsync(string id, string name, string? data, CancellationToken cancellationToken, string? app = null) =>
+        RunAsync("ERR_RAISE_EVENT_WORKFLOW", $"error raising event on workflow '{id}': failed to raise event {name} on workflow {id}: failed to raise event", engine => Done(engine.RaiseAsync(id, name, data, cancellationToken)), cancellationToken, app, once: true);
 
     /// <summary>Ends the instance and its children.</summary>
-    public Task TerminateAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_TERMINATE_WORKFLOW", $"error terminating workflow '{id}': failed to terminate workflow {id}: failed to submit termination request:", engine => Done(engine.TerminateAsync(id, null, recurse: true, cancellationToken)), cancellationToken, notFoundId: id, notFoundWords: "failed to submit termination request:");
+    public Task TerminateAsync(string id, CancellationToken cancellationToken) => TerminateAsync(id, cancellationToken, null);
 
-    public Task PauseAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_PAUSE_WORKFLOW", $"error pausing workflow {id}: failed to pause workflow {id}: failed to suspend workflow", engine => Done(engine.SuspendAsync(id, null, cancellationToken)), cancellationToken);
+    private Task TerminateAsync(string id, CancellationToken cancellationToken, string? app) =>
+        RunAsync("ERR_TERMINATE_WORKFLOW", $"error terminating workflow '{id}': failed to terminate workflow {id}: failed to submit termination request:", engine => Done(engine.TerminateAsync(id, null, recurse: true, cancellationToken)), cancellationToken, app, notFoundId: id, notFoundWords: "failed to submit termination request:");
 
-    public Task ResumeAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_RESUME_WORKFLOW", $"error resuming workflow {id}: failed to resume workflow {id}: failed to resume workflow", engine => Done(engine.ResumeAsync(id, null, cancellationToken)), cancellationToken);
+    public Task PauseAsync(string id, CancellationToken cancellationToken) => PauseAsync(id, cancellationToken, null);
+
+    private Task PauseAsync(string id, CancellationToken cancellationToken, string? app) =>
+        RunAsync("ERR_PAUSE_WORKFLOW", $"error pausing workflow {id}: failed to pause workflow {id}: failed to suspend workflow", engine => Done(engine.SuspendAsync(id, null, cancellationToken)), cancellationToken, app);
+
+    public Task ResumeAsync(string id, CancellationToken cancellationToken) => ResumeAsync(id, cancellationToken, null);
+
+    private Task ResumeAsync(string id, CancellationToken cancellationToken, string? app) =>
+        RunAsync("ERR_RESUME_WORKFLOW", $"error resuming workflow {id}: failed to resume workflow {id}: failed to resume workflow", engine => Done(engine.ResumeAsync(id, null, cancellationToken)), cancellationToken, app);
 
     /// <summary>Removes the instance and its children; they must have ended.</summary>
-    public Task PurgeAsync(string id, CancellationToken cancellationToken) =>
-        RunAsync("ERR_PURGE_WORKFLOW", $"error purging workflow {id}: failed to Purge workflow {id}: failed to purge workflow state", engine => Done(engine.PurgeAsync(id, recurse: true, force: false, cancellationToken)), cancellationToken, once: true, notFoundId: id, notFoundWords: "failed to purge workflow state: failed to fetch workflow state");
+    public Task PurgeAsync(string id, CancellationToken cancellationToken) => PurgeAsync(id, cancellationToken, null);
+
+    private Task PurgeAsync(string id, CancellationToken cancellationToken, string? app) =>
+        RunAsync("ERR_PURGE_WORKFLOW", $"error purging workflow {id}: failed to Purge workflow {id}: failed to purge workflow state", engine => Done(engine.PurgeAsync(id, recurse: true, force: false, cancellationToken)), cancellationToken, app, once: true, notFoundId: id, notFoundWords: "failed to purge workflow state: failed to fetch workflow state");
 
     /// <summary>What the management API shows beside the status: input, output, custom status, failure.</summary>
     public static SortedDictionary<string, string> PropertiesOf(WorkflowState state)
@@ -343,12 +360,12 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         throw ApiException.BadRequest("ERR_MALFORMED_REQUEST", "failed deserializing HTTP body: not a JSON object");
     }
 
-    private async Task<T> RunAsync<T>(string errorCode, string words, Func<IWorkflowEngine, Task<T>> work, CancellationToken cancellationToken, bool once = false, string? notFoundId = null, string notFoundWords = "")
+    private async Task<T> RunAsync<T>(string errorCode, string words, Func<IWorkflowEngine, Task<T>> work, CancellationToken cancellationToken, string? app = null, bool once = false, string? notFoundId = null, string notFoundWords = "")
     {
         ActorStateStore.RequirePlacement(_runtime);
         try
         {
-            return await OnEngineAsync(work, once, cancellationToken).ConfigureAwait(false);
+            return await OnEngineAsync(app, work, once, cancellationToken).ConfigureAwait(false);
         }
         catch (ApiException e) when (e.ErrorCode == "ERR_ACTOR_RUNTIME_NOT_FOUND")
         {
@@ -364,6 +381,10 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         {
             // The wrapped cause is part of daprd's message in just this form.
             throw new ApiException(404, StatusCode.NotFound, "ERR_INSTANCE_ID_NOT_FOUND", $"unable to find workflow with the provided instance ID: {notFoundId}%!(EXTRA *fmt.wrapError={notFoundWords}: {e.Message})");
+        }
+        catch (WorkflowException e) when (e.Refusal == WorkflowRefusal.Denied)
+        {
+            throw new ApiException(403, StatusCode.PermissionDenied, errorCode, $"{words}: rpc error: code = PermissionDenied desc = {e.Message}");
         }
         catch (WorkflowException e)
         {

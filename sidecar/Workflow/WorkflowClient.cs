@@ -11,6 +11,9 @@ internal sealed class WorkflowClient(WorkflowHub hub) : IWorkflowEngine
 
     public bool IsGone => hub.IsClosed;
 
+    /// <summary>This engine as another app has it.</summary>
+    public IWorkflowEngine For(WorkflowCaller caller) => new GuardedEngine(this, caller);
+
     public Task ServeWorkerAsync(WorkerProfile worker, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken) => hub.ServeWorkerAsync(worker, writer, cancellationToken);
 
     public Task CompleteTurnAsync(WorkflowResponse response, CancellationToken cancellationToken) => hub.CompleteTurnAsync(response, cancellationToken);

@@ -180,8 +180,20 @@ internal sealed partial class WorkflowHub
         }
     }
 
-    // What one workflow sends to another. A message to nobody is dropped.
+    // What one workflow sends to another. A message to nobody is dropped, and one that is refused.
     private async Task SendAsync(string app, string id, HistoryEvent e)
+    {
+        try
+        {
+            await TrySendAsync(app, id, e).ConfigureAwait(false);
+        }
+        catch (WorkflowException refused)
+        {
+            LogDropped(id, refused.Message);
+        }
+    }
+
+    private async Task TrySendAsync(string app, string id, HistoryEvent e)
     {
         IWorkflowEngine? peer = null;
         if (app.Length > 0 && app != AppId)
@@ -281,8 +293,7 @@ internal sealed partial class WorkflowHub
             var e = Event(new HistoryEvent { ExecutionTerminated = new ExecutionTerminatedEvent { Input = terminated.Input, Recurse = true } });
             if (IsElsewhere(created, out var app))
             {
-                if (await Peers.FindAsync(app, _stopping.Token).ConfigureAwait(false) is { } peer)
-                    await peer.PostAsync(child, e, _stopping.Token).ConfigureAwait(false);
+                await SendAsync(app, child, e).ConfigureAwait(false);
                 continue;
             }
 

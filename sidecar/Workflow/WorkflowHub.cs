@@ -72,6 +72,9 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
 
     public IWorkflowPeers Peers { get; }
 
+    /// <summary>What other apps may do here.</summary>
+    public WorkflowAccess Access { get; init; } = new(static () => [], Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+
     /// <summary>Bytes of history and new events that a worker is still given.</summary>
     public long LargestTurn { get; }
 

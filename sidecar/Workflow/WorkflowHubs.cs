@@ -30,7 +30,7 @@ internal sealed class WorkflowHubs(Engine engine) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private readonly ConcurrentDictionary<HubKey, OwnHub> _own = new();
-    private readonly ConcurrentDictionary<(HubKey Key, string Address), RemoteEngine> _others = new();
+    private readonly ConcurrentDictionary<(HubKey Key, string Address, string? Caller), RemoteEngine> _others = new();
     private readonly SemaphoreSlim _opening = new(1);
     private readonly string _folder = Path.Combine(EngineOptions.MachineDirectory, "workflow");
 
@@ -59,7 +59,7 @@ internal sealed class WorkflowHubs(Engine engine) : IAsyncDisposable
                     return own.Engine;
                 }
 
-                if (await FindOtherAsync(key, cancellationToken).ConfigureAwait(false) is { IsGone: false } other)
+                if (await FindOtherAsync(key, null, cancellationToken).ConfigureAwait(false) is { IsGone: false } other)
                     return other;
                 // Its owner is about to say where it is, or about to end.
                 await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
@@ -72,8 +72,10 @@ internal sealed class WorkflowHubs(Engine engine) : IAsyncDisposable
     }
 
     /// <summary>The engine of another app; null where no sidecar has it.</summary>
-    public async ValueTask<IWorkflowEngine?> FindAsync(HubKey key, CancellationToken cancellationToken) =>
-        Own(key) ?? (engine.Options.SharesStandIns ? await FindOtherAsync(key, cancellationToken).ConfigureAwait(false) : null);
+    /// <param name="caller">The app that asks.</param>
+    public async ValueTask<IWorkflowEngine?> FindAsync(HubKey key, string caller, CancellationToken cancellationToken) =>
+        (Own(key) as WorkflowClient)?.For(new WorkflowCaller(caller, IsKnown: true))
+        ?? (engine.Options.SharesStandIns ? await FindOtherAsync(key, caller, cancellationToken).ConfigureAwait(false) : null);
 
     /// <summary>The sidecar ends: so does an engine that is its own.</summary>
     public async ValueTask CloseAsync(HubKey key, object owner)
@@ -108,7 +110,7 @@ internal sealed class WorkflowHubs(Engine engine) : IAsyncDisposable
         return claim;
     }
 
-    private async ValueTask<RemoteEngine?> FindOtherAsync(HubKey key, CancellationToken cancellationToken)
+    private async ValueTask<RemoteEngine?> FindOtherAsync(HubKey key, string? caller, CancellationToken cancellationToken)
     {
         Entry? entry;
         try
@@ -122,7 +124,7 @@ internal sealed class WorkflowHubs(Engine engine) : IAsyncDisposable
 
         if (entry is null || entry.AppId != key.AppId)
             return null;
-        var at = (key, entry.Address);
+        var at = (key, entry.Address, caller);
         if (_others.TryGetValue(at, out var known) && known.IsGone)
         {
             // The same address may be served again.
@@ -131,7 +133,7 @@ internal sealed class WorkflowHubs(Engine engine) : IAsyncDisposable
         }
 
         return _others.GetOrAdd(at, _ => new RemoteEngine(
-            GrpcChannel.ForAddress(entry.Address, new GrpcChannelOptions { HttpHandler = engine.Peers.Handler, MaxReceiveMessageSize = null, MaxSendMessageSize = null }), key.Id));
+            GrpcChannel.ForAddress(entry.Address, new GrpcChannelOptions { HttpHandler = engine.Peers.Handler, MaxReceiveMessageSize = null, MaxSendMessageSize = null }), key.Id, caller));
     }
 
     private string AddressFile(HubKey key) => Path.Combine(_folder, key.Id + ".json");
