@@ -29,6 +29,7 @@ internal sealed partial class ActorReminders(SidecarRuntime runtime, ActorRouter
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<string, (CancellationTokenSource Stop, Task Consumption)> _consumed = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _reported = new(StringComparer.Ordinal);
     private readonly ILogger _logger = runtime.Loggers.CreateLogger("dapr.runtime.actors.reminders");
 
     /// <exception cref="ApiException">It is malformed, or exists and is not to be overwritten, or there is no scheduler.</exception>
@@ -150,6 +151,33 @@ internal sealed partial class ActorReminders(SidecarRuntime runtime, ActorRouter
         }
     }
 
+    /// <summary>Tells the metrics how many reminders the types have that are hosted here.</summary>
+    public async Task ReportAsync(CancellationToken cancellationToken)
+    {
+        if (_consumed.IsEmpty && _reported.IsEmpty)
+            return;
+        foreach (var type in _reported.Keys.Where(t => !_consumed.ContainsKey(t)))
+        {
+            if (_reported.TryRemove(type, out _))
+                runtime.Metrics.Actors.Reminders(type, 0);
+        }
+
+        try
+        {
+            var scheduler = await Schedulers.OfAsync(runtime, cancellationToken).ConfigureAwait(false);
+            foreach (var type in _consumed.Keys)
+            {
+                runtime.Metrics.Actors.Reminders(type, await scheduler.CountAsync(Scope(type), cancellationToken).ConfigureAwait(false));
+                _reported[type] = true;
+            }
+        }
+        catch (SchedulerException e)
+        {
+            // The figures stay as they were last known.
+            LogNotCounted(e.Message);
+        }
+    }
+
     public async ValueTask DisposeAsync() => await ConsumeAsync([]).ConfigureAwait(false);
 
     private static Reminder Shown(string id, string name, Job job)
@@ -232,6 +260,9 @@ internal sealed partial class ActorReminders(SidecarRuntime runtime, ActorRouter
 
     [LoggerMessage(Level = LogLevel.Error, Message = "error invoking reminder on actor {Type}||{Id}||{Name}: {Reason}")]
     private partial void LogFailed(string type, string id, string name, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the reminders could not be counted: {Reason}")]
+    private partial void LogNotCounted(string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "cannot take part in the reminders of {Type}; it will be tried again: {Reason}")]
     private partial void LogNotConnected(string type, string reason);

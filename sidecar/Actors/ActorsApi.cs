@@ -63,6 +63,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
         Reminders = new ActorReminders(runtime, _router);
         if (!IsEnabled)
             return;
+        runtime.Metrics.Registry.Reading += Reminders.ReportAsync;
         _peers.Add(runtime, _directory.Self, _local);
         _stopping = runtime.Stopping.UnsafeRegister(static api => _ = ((ActorsApi)api!).StopAsync(), this);
     }

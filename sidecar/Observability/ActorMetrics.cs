@@ -5,6 +5,7 @@ internal sealed class ActorMetrics(MetricsRegistry registry)
 {
     private readonly MetricFamily _pending = registry.Gauge("dapr_runtime_actor_pending_actor_calls", "actor_type");
     private readonly MetricFamily _timers = registry.Gauge("dapr_runtime_actor_timers", "actor_type");
+    private readonly MetricFamily _reminders = registry.Gauge("dapr_runtime_actor_reminders", "actor_type");
     private readonly MetricFamily _timersFired = registry.Counter("dapr_runtime_actor_timers_fired_total", "actor_type", "success");
     private readonly MetricFamily _remindersFired = registry.Counter("dapr_runtime_actor_reminders_fired_total", "actor_type", "success");
     private readonly MetricFamily _deactivated = registry.Counter("dapr_runtime_actor_deactivated_total", "actor_type");
@@ -18,6 +19,9 @@ internal sealed class ActorMetrics(MetricsRegistry registry)
     public void Pending(string type, int change) => _pending.Add(change, type);
 
     public void Timers(string type, int change) => _timers.Add(change, type);
+
+    /// <summary>The reminders that the actors of a type have, whoever registered them.</summary>
+    public void Reminders(string type, long count) => _reminders.Set(count, type);
 
     public void TimerFired(string type, bool success) => _timersFired.Increment(type, success ? "true" : "false");
 

@@ -10,6 +10,7 @@ internal sealed class MetricsEndpoint(MetricsRegistry registry)
 {
     public async Task HandleAsync(HttpContext http)
     {
+        await registry.RefreshAsync(http.RequestAborted).ConfigureAwait(false);
         var text = Encoding.UTF8.GetBytes(ProcessText() + registry.Text());
         http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8; escaping=values";
         http.Response.ContentLength = text.Length;

@@ -52,6 +52,13 @@ internal sealed class MetricsRegistry(string appId, bool enabled)
     public MetricFamily Family(string name, MetricKind kind, double[] bounds, string[] labels) =>
         _families.GetOrAdd(name, _ => new MetricFamily(name, kind, bounds, labels, enabled, RulesFor(name, labels)));
 
+    /// <summary>Called before the series are read, by what knows its figures only when it is asked.</summary>
+    public event Func<CancellationToken, Task>? Reading;
+
+    /// <summary>Brings up to date what is asked for its figures.</summary>
+    public Task RefreshAsync(CancellationToken cancellationToken) =>
+        Reading is { } reading ? Task.WhenAll(reading.GetInvocationList().Cast<Func<CancellationToken, Task>>().Select(read => read(cancellationToken))) : Task.CompletedTask;
+
     /// <summary>All series as Prometheus text, families and series sorted.</summary>
     public string Text()
     {

@@ -112,6 +112,12 @@ internal sealed partial class DurableScheduler : IScheduler, IAsyncDisposable
         return jobs;
     }
 
+    public async ValueTask<long> CountAsync(JobScope scope, CancellationToken cancellationToken)
+    {
+        var now = _time.GetUtcNow().UtcTicks;
+        return await ReadAsync(connection => JobTable.FindScope(connection, _server, scope) is not 0 and var id ? JobTable.Count(connection, id, now) : 0).ConfigureAwait(false);
+    }
+
     public Task DeleteAsync(JobKey key, CancellationToken cancellationToken)
     {
         var work = new DeleteWork(this, key.Scope, (connection, scope) => JobTable.Find(connection, scope, key.ActorId, key.Name) is { } found ? [found.Id] : []);

@@ -29,6 +29,12 @@ internal sealed class HomedScheduler(IScheduler inner, string home) : IScheduler
         return await inner.ListAsync(scope, actorId, cancellationToken).ConfigureAwait(false);
     }
 
+    public async ValueTask<long> CountAsync(JobScope scope, CancellationToken cancellationToken)
+    {
+        await EnteredAsync(scope).ConfigureAwait(false);
+        return await inner.CountAsync(scope, cancellationToken).ConfigureAwait(false);
+    }
+
     public async Task DeleteAsync(JobKey key, CancellationToken cancellationToken)
     {
         await EnteredAsync(key.Scope).ConfigureAwait(false);

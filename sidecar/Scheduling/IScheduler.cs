@@ -83,6 +83,9 @@ internal interface IScheduler
     /// <summary>The jobs of a scope, or of one actor of it, by actor and name.</summary>
     ValueTask<IReadOnlyList<ScheduledJob>> ListAsync(JobScope scope, string? actorId, CancellationToken cancellationToken);
 
+    /// <summary>How many jobs a scope has.</summary>
+    ValueTask<long> CountAsync(JobScope scope, CancellationToken cancellationToken);
+
     /// <summary>Deletes a job, if there is one.</summary>
     Task DeleteAsync(JobKey key, CancellationToken cancellationToken);
 

@@ -115,6 +115,16 @@ internal sealed class JobTable(DurableStore store)
         return rows;
     }
 
+    /// <summary>How many jobs of a scope have not expired. On any connection.</summary>
+    public static long Count(StoreConnection connection, long scope, long now)
+    {
+        var statement = connection.Prepared("SELECT count(*) FROM scheduler_jobs WHERE scope = ?1 AND expires > ?2").Bind(1, scope).Bind(2, now);
+        statement.Read();
+        var count = statement.Integer(0);
+        statement.Reset();
+        return count;
+    }
+
     /// <summary>The numbers of the jobs of a scope, or of one actor of it, whose names begin with a prefix.</summary>
     public static List<long> WithPrefix(StoreConnection connection, long scope, string? actorId, string prefix)
     {

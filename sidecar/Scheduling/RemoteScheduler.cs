@@ -52,6 +52,9 @@ internal sealed class RemoteScheduler : IScheduler, IAsyncDisposable
         }
     }
 
+    public async ValueTask<long> CountAsync(JobScope scope, CancellationToken cancellationToken) =>
+        (await SendAsync(new SchedulerRequest { Scope = SchedulerWire.Scope(scope), Count = true }, repeatable: true, cancellationToken).ConfigureAwait(false)).Count;
+
     public Task DeleteAsync(JobKey key, CancellationToken cancellationToken) => SendAsync(Request(key, static r => r.Delete = true), repeatable: true, cancellationToken).AsTask();
 
     public Task DeleteAllAsync(JobScope scope, string? actorId, string namePrefix, CancellationToken cancellationToken)

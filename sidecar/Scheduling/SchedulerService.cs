@@ -152,6 +152,9 @@ internal sealed class SchedulerService(StandInServers<IScheduler> servers) : Sch
                 case SchedulerRequest.KindOneofCase.Enter:
                     await scheduler.EnterAsync(scope, request.Enter, CancellationToken.None).ConfigureAwait(false);
                     break;
+                case SchedulerRequest.KindOneofCase.Count:
+                    answer.Count = await scheduler.CountAsync(scope, CancellationToken.None).ConfigureAwait(false);
+                    break;
                 case SchedulerRequest.KindOneofCase.DeleteAll:
                     await scheduler.DeleteAllAsync(scope, request.HasActor ? request.Actor : null, request.Name, CancellationToken.None).ConfigureAwait(false);
                     break;

@@ -30,6 +30,7 @@ internal sealed class DurableStore : IAsyncDisposable
     public const string InMemory = ":memory:";
 
     private const int LargestGroup = 512;
+    private const string ShrinkMemory = "PRAGMA shrink_memory";
 
     private readonly string _connectionString;
     private readonly DurableStoreOptions _options;
@@ -50,6 +51,7 @@ internal sealed class DurableStore : IAsyncDisposable
         _writer = writer;
         _ownership = ownership;
         new Thread(WriteLoop) { IsBackground = true, Name = "store writer" }.Start();
+        StoreMemory.Add(this);
     }
 
     /// <summary>The database file.</summary>
@@ -165,9 +167,32 @@ internal sealed class DurableStore : IAsyncDisposable
     public ValueTask<T> ReadAsync<T>(Func<StoreConnection, T> read, bool snapshot = false) =>
         Path == InMemory ? new ValueTask<T>(WriteAsync(read)) : ValueTask.FromResult(Read(read, snapshot));
 
+    /// <summary>Empties the page caches of its connections. Does nothing where the store is closing or broken.</summary>
+    public async Task ReleaseMemoryAsync()
+    {
+        var readers = new List<StoreConnection>();
+        while (_readers.TryTake(out var reader))
+            readers.Add(reader);
+        try
+        {
+            foreach (var reader in readers)
+                reader.Execute(ShrinkMemory);
+            await WriteAsync(static connection => connection.Execute(ShrinkMemory)).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StoreException or SqliteException or ObjectDisposedException)
+        {
+            // Whoever needs the file will say so.
+        }
+        finally
+        {
+            readers.ForEach(_readers.Add);
+        }
+    }
+
     /// <summary>Commits what is queued, then closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
+        StoreMemory.Remove(this);
         lock (_gate)
         {
             _closing = true;

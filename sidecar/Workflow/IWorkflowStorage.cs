@@ -41,6 +41,9 @@ internal sealed class StoredShape
 
     public bool IsOpen { get; set; }
 
+    /// <summary>Metadata of a history that another runtime has signed, with what only that one knows; null otherwise.</summary>
+    public Stored.InstanceMetadata? Signed { get; set; }
+
     /// <summary>What the parent showed of its history; the very object that was written or read.</summary>
     public PropagatedHistory? Propagated { get; set; }
 

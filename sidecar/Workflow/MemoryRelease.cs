@@ -45,8 +45,11 @@ internal sealed class MemoryRelease : IDisposable
         _release();
     }
 
-    private static void Collect()
+    private static void Collect() => _ = CollectAsync();
+
+    private static async Task CollectAsync()
     {
+        await Storage.StoreMemory.ReleaseAsync().ConfigureAwait(false);
         if (GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes > WorthIt)
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }

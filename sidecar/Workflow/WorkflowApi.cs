@@ -164,7 +164,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     // What stands in for a server in this process is durable in the engine's store anyway: there the instances have tables of their own.
     private IWorkflowStorage StorageOn(IStateStore store) => store is KeyValueStateStore { ServerAddress: var server } && !_runtime.Engine.Options.SharesStandIns
         ? new EngineWorkflowStorage(WorkflowTables.Of(_runtime.Engine), $"{server}|{_key.Namespace}|{_key.AppId}")
-        : new WorkflowStorage(store, _key.AppId, _key.Namespace);
+        : new WorkflowStorage(store, _key.AppId, _key.Namespace, _runtime.Loggers.CreateLogger("dapr.runtime.actor.target.workflow"));
 
     private Uri Address()
     {

@@ -3,18 +3,22 @@ using DaprPlatform.Sidecar.State;
 using DaprPlatform.Sidecar.Workflow.Stored;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DaprPlatform.Sidecar.Workflow;
 
 /// <summary>
 /// Workflow instances in the actor state store, in daprd's layout: below <c>&lt;appid&gt;||dapr.internal.&lt;ns&gt;.&lt;appid&gt;.workflow||&lt;instance&gt;||</c> the rows
 /// <c>metadata</c>, <c>customStatus</c>, <c>propagated-history</c>, <c>inbox-NNNNNN</c> and <c>history-NNNNNN</c>. One row more, under the type <c>.pending</c>, marks an instance that has
-/// not ended, so that a start finds those without reading the others.
+/// not ended, so that a start finds those without reading the others. A history that daprd has signed with its identity (rows <c>signature-NNNNNN</c>, <c>sigcert-NNNNNN</c>,
+/// <c>ext-sigcert-NNNNNN</c>) is read without checking that and goes on unsigned, as in daprd without mTLS: the signatures stay as long as the history they are of.
 /// </summary>
-internal sealed class WorkflowStorage(IStateStore store, string appId, string @namespace) : IWorkflowStorage
+internal sealed partial class WorkflowStorage(IStateStore store, string appId, string @namespace, ILogger? logger = null) : IWorkflowStorage
 {
     private const string PropagatedKey = "propagated-history";
     private static readonly Dictionary<string, string> NoMetadata = [];
+    private static readonly string[] SignatureRows = ["signature-", "sigcert-", "ext-sigcert-"];
     private static readonly byte[] Mark = "1"u8.ToArray();
     private readonly string _instances = $"{appId}||dapr.internal.{@namespace}.{appId}.workflow||";
     private readonly string _pending = $"{appId}||dapr.internal.{@namespace}.{appId}.pending||";
@@ -52,6 +56,7 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
             Inbox = inbox.Count,
             CustomStatus = rows[0] is { Value.Length: > 0 } custom ? StringValue.Parser.ParseFrom(custom.Value.Span).Value : null,
             IsOpen = rows[1] is not null,
+            Signed = await SignedAsync(instanceId, metadata, item.Value.Length, cancellationToken).ConfigureAwait(false),
             Propagated = rows[2] is { } propagated ? PropagatedHistory.Parser.ParseFrom(propagated.Value.Span) : null,
         };
         return new StoredInstance(shape, history, inbox);
@@ -82,7 +87,22 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
         return ids;
     }
 
-    public ValueTask CommitAsync(InstanceChange change, CancellationToken cancellationToken)
+    public ValueTask CommitAsync(InstanceChange change, CancellationToken cancellationToken) =>
+        change.Before.Signed is not null && (change.IsRemoved || (change.Kept == 0 && change.Before.History > 0))
+            ? CommitUnsignedAsync(change, cancellationToken)
+            : CommitAsync(change, [], cancellationToken);
+
+    // The history that was signed goes, and with it its signatures.
+    private async ValueTask CommitUnsignedAsync(InstanceChange change, CancellationToken cancellationToken)
+    {
+        var signatures = new List<string>();
+        foreach (var rows in SignatureRows)
+            signatures.AddRange(await store.KeysAsync(Prefix(change.Id) + rows, null, int.MaxValue, cancellationToken).ConfigureAwait(false));
+        change.Before.Signed = null;
+        await CommitAsync(change, signatures, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ValueTask CommitAsync(InstanceChange change, List<string> signatures, CancellationToken cancellationToken)
     {
         var before = change.Before;
         var prefix = Prefix(change.Id);
@@ -113,7 +133,8 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
             writes.Add(change is { IsRemoved: false, Propagated: { } propagated } ? Upsert(prefix + PropagatedKey, propagated) : Delete(prefix + PropagatedKey));
         writes.Add(change.IsRemoved
             ? Delete(prefix + "metadata")
-            : Upsert(prefix + "metadata", new InstanceMetadata { InboxLength = (ulong)inbox.Count, HistoryLength = (ulong)history, Generation = change.Generation }));
+            : Upsert(prefix + "metadata", Metadata(before.Signed, inbox.Count, history, change.Generation)));
+        writes.AddRange(signatures.Select(Delete));
         var open = change is { IsOpen: true, IsRemoved: false };
         if (open != before.IsOpen)
             writes.Add(open ? new StateWrite(StateOperationKind.Upsert, Pending(change.Id), Mark) : Delete(Pending(change.Id)));
@@ -123,6 +144,26 @@ internal sealed class WorkflowStorage(IStateStore store, string appId, string @n
     private static StateWrite Upsert(string key, IMessage message) => new(StateOperationKind.Upsert, key, message.ToByteArray());
 
     private static StateWrite Delete(string key) => new(StateOperationKind.Delete, key);
+
+    private static InstanceMetadata Metadata(InstanceMetadata? signed, int inbox, int history, ulong generation)
+    {
+        var metadata = signed?.Clone() ?? new InstanceMetadata();
+        (metadata.InboxLength, metadata.HistoryLength, metadata.Generation) = ((ulong)inbox, (ulong)history, generation);
+        return metadata;
+    }
+
+    private async ValueTask<InstanceMetadata?> SignedAsync(string instanceId, InstanceMetadata metadata, int size, CancellationToken cancellationToken)
+    {
+        // Nothing but what this runtime writes itself, as nearly always.
+        if (Metadata(null, (int)metadata.InboxLength, (int)metadata.HistoryLength, metadata.Generation).CalculateSize() == size
+            || await store.GetAsync($"{Prefix(instanceId)}{SignatureRows[0]}000000", Consistency.Strong, NoMetadata, cancellationToken).ConfigureAwait(false) is null)
+            return null;
+        LogSigned(logger ?? NullLogger.Instance, instanceId);
+        return metadata;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Workflow '{InstanceId}' has signed history but no signer is configured; signature verification skipped")]
+    private static partial void LogSigned(ILogger logger, string instanceId);
 
     private string Prefix(string instanceId) => $"{_instances}{instanceId}||";
 
