@@ -11,12 +11,15 @@ internal sealed class MemoryRelease : IDisposable
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private readonly Action _release;
+    private readonly Action? _forget;
     private long _lastWork;
     private int _armed;
 
-    /// <param name="release">What gives the memory back; by default a collection that returns what it frees to the system.</param>
-    public MemoryRelease(TimeProvider time, Action? release = null)
+    /// <param name="release">What gives the memory back; by default a collection that returns what it frees to the system, and the page caches of the databases.</param>
+    /// <param name="forget">Called before: lets go of what can be read again.</param>
+    public MemoryRelease(TimeProvider time, Action? release = null, Action? forget = null)
     {
+        _forget = forget;
         _time = time;
         _release = release ?? Collect;
         _timer = time.CreateTimer(static state => ((MemoryRelease)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -42,6 +45,7 @@ internal sealed class MemoryRelease : IDisposable
         }
 
         Volatile.Write(ref _armed, 0);
+        _forget?.Invoke();
         _release();
     }
 
@@ -49,8 +53,8 @@ internal sealed class MemoryRelease : IDisposable
 
     private static async Task CollectAsync()
     {
-        await Storage.StoreMemory.ReleaseAsync().ConfigureAwait(false);
         if (GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes > WorthIt)
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        await Storage.StoreMemory.ReleaseAsync().ConfigureAwait(false);
     }
 }

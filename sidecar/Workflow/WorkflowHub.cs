@@ -10,11 +10,12 @@ namespace DaprPlatform.Sidecar.Workflow;
 
 /// <summary>
 /// The workflow engine of one app: its instances, its workers, its timers. Nothing polls: an event begins a turn, a turn's commit releases its work.
-/// Idle instances are forgotten beyond <see cref="IdleLimit"/> and read again when something happens to them.
+/// Idle instances are forgotten beyond <see cref="IdleLimit"/>, after a burst nearly all of them, and read again when something happens to them.
 /// </summary>
 internal sealed partial class WorkflowHub : IAsyncDisposable
 {
     private const int IdleLimit = 1024;
+    private const int KeptWhenQuiet = 64;
     private const double LargestShare = 0.95;
 
     // An event that no turn has committed for so long is written on its own.
@@ -52,7 +53,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         Peers = peers ?? NoPeers.Instance;
         LargestTurn = (long)(settings.MaxMessageSize * LargestShare);
         _dispatcher = new Dispatcher(settings);
-        _memory = new MemoryRelease(time);
+        _memory = new MemoryRelease(time, forget: () => Forget(KeptWhenQuiet));
         _expiries = new(time, due => Background(() => ExpireAsync(due.Instance, due.Execution)));
         _logger = loggers.CreateLogger("dapr.runtime.wfengine");
         _timers = new(time, due => Background(() => FireAsync(due.Instance, due.Execution, due.Timer)));
@@ -418,6 +419,18 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             _instances.Remove(_idle.First!.Value.Id);
             _idle.RemoveFirst();
             _memory.Worked();
+        }
+    }
+
+    private void Forget(int kept)
+    {
+        lock (_lock)
+        {
+            while (_idle.Count > kept)
+            {
+                _instances.Remove(_idle.First!.Value.Id);
+                _idle.RemoveFirst();
+            }
         }
     }
 

@@ -122,6 +122,41 @@ public class WorkerTests
     }
 
     [Fact]
+    public async Task An_activity_that_is_handed_out_again_while_it_runs_or_its_answer_is_on_its_way_does_not_run_twice()
+    {
+        await using var sidecar = await StandInSidecar.StartAsync();
+        var (begun, release) = (0, new TaskCompletionSource());
+        var running = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var host = await StartWorkerAsync(sidecar.Address, options => options.RegisterActivity<string, string>("Pay", async (_, text) =>
+        {
+            Interlocked.Increment(ref begun);
+            running.TrySetResult();
+            await release.Task;
+            return text;
+        }));
+
+        sidecar.Hub.Send(Activity("Pay", "\"once\"", id: 1, executionId: "e1"));
+        await running.Task.WaitAsync(TestContext.Current.CancellationToken);
+        sidecar.Hub.DropStreams();
+        sidecar.Hub.Send(Activity("Pay", "\"once\"", id: 1, executionId: "e1"));
+        // Another execution of the same instance is another activity.
+        sidecar.Hub.Send(Activity("Pay", "\"other\"", id: 1, executionId: "e2"));
+        Assert.Equal(1, await sidecar.Hub.ConnectionAsync());
+        Assert.Equal(2, await sidecar.Hub.ConnectionAsync());
+        release.SetResult();
+        var answers = new List<string>();
+        for (var i = 0; i < 3; i++)
+            answers.Add((await sidecar.Hub.ActivityAsync()).Result);
+        Assert.Equal(["\"once\"", "\"once\"", "\"other\""], answers.Order());
+        Assert.Equal(2, begun);
+
+        // Once it is answered it is forgotten: the sidecar knows why it asks.
+        sidecar.Hub.Send(Activity("Pay", "\"again\"", id: 1, executionId: "e1"));
+        Assert.Equal("\"again\"", (await sidecar.Hub.ActivityAsync()).Result);
+        Assert.Equal(3, begun);
+    }
+
+    [Fact]
     public async Task A_lost_stream_is_opened_again_after_a_short_pause()
     {
         await using var sidecar = await StandInSidecar.StartAsync();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Dapr.Workflow.Client;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -29,6 +30,8 @@ internal sealed partial class WorkflowWorker(
 
     private readonly SemaphoreSlim _turnSlots = new(MaxConcurrentTurns);
     private readonly SemaphoreSlim _activitySlots = new(MaxConcurrentActivities);
+    // Those that run here or whose answer is on its way: a sidecar that comes back from a restart before it has the answer hands them out again.
+    private readonly ConcurrentDictionary<(string Instance, int Task, string Execution, string Token), Task<P.ActivityResponse>> _activitiesUnderWay = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     // One for the worker itself until it stops, one per item under way.
     private int _underWay = 1;
@@ -192,10 +195,7 @@ internal sealed partial class WorkflowWorker(
             await _activitySlots.WaitAsync().ConfigureAwait(false);
             try
             {
-                var response = await activities.RunAsync(request, item.CompletionToken);
-                await SendAsync(
-                    response,
-                    static (sidecar, response) => sidecar.Client.CompleteActivityTaskAsync(response, sidecar.Options(CancellationToken.None)));
+                await AnswerAsync(request, item.CompletionToken).ConfigureAwait(false);
             }
             finally
             {
@@ -211,6 +211,41 @@ internal sealed partial class WorkflowWorker(
             Leave();
         }
     }
+
+    private async Task AnswerAsync(P.ActivityRequest request, string token)
+    {
+        // Nothing else tells two executions of an instance apart.
+        if (request.TaskExecutionId.Length == 0)
+        {
+            await SendAsync(await activities.RunAsync(request, token)).ConfigureAwait(false);
+            return;
+        }
+
+        var key = (request.WorkflowInstance?.InstanceId ?? string.Empty, request.TaskId, request.TaskExecutionId, token);
+        var own = new TaskCompletionSource<P.ActivityResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var run = _activitiesUnderWay.GetOrAdd(key, own.Task);
+        if (run != own.Task)
+        {
+            LogRepeated(request.Name, key.Item1);
+            await SendAsync(await run.ConfigureAwait(false)).ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            own.SetResult(await activities.RunAsync(request, token));
+            await SendAsync(await run.ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        finally
+        {
+            _activitiesUnderWay.TryRemove(key, out _);
+            // Only where it could not even be run; whoever waits for its answer must not wait for ever.
+            own.TrySetCanceled();
+        }
+    }
+
+    private Task SendAsync(P.ActivityResponse response) =>
+        SendAsync(response, static (sidecar, response) => sidecar.Client.CompleteActivityTaskAsync(response, sidecar.Options(CancellationToken.None)));
 
     // The sidecar takes the first answer to an item and ignores the rest, so sending again does no harm.
     private async Task SendAsync<TResponse>(TResponse response, Func<TaskHubConnection, TResponse, AsyncUnaryCall<P.CompleteTaskResponse>> send)
@@ -248,6 +283,9 @@ internal sealed partial class WorkflowWorker(
 
     [LoggerMessage(LogLevel.Error, "The answer to a turn of instance {InstanceId} could not be given")]
     private partial void LogTurnLost(string instanceId, Exception failure);
+
+    [LoggerMessage(LogLevel.Information, "Activity {Activity} of instance {InstanceId} was handed out again before its answer had arrived; it does not run twice")]
+    private partial void LogRepeated(string activity, string instanceId);
 
     [LoggerMessage(LogLevel.Error, "The answer of activity {Activity} of instance {InstanceId} could not be given")]
     private partial void LogActivityLost(string activity, string? instanceId, Exception failure);

@@ -15,7 +15,8 @@ public interface IShelf : IActor
 
     Task FailAsync(string why);
 
-    Task<string> SlowlyAsync(int milliseconds);
+    /// <summary>Says how many calls are inside this actor, and stays until the test lets one go.</summary>
+    Task HoldAsync();
 
     Task PutForAsync(string name, TimeSpan ttl);
 
@@ -41,6 +42,9 @@ public interface IShelf : IActor
 internal sealed class Diary
 {
     private readonly Channel<string> _entries = Channel.CreateUnbounded<string>();
+
+    /// <summary>Lets calls go that hold an actor, one a release.</summary>
+    public SemaphoreSlim Let { get; } = new(0);
 
     public void Write(string entry) => _entries.Writer.TryWrite(entry);
 
@@ -80,12 +84,11 @@ internal sealed class ShelfActor(ActorHost host, Diary diary) : Actor(host), ISh
         throw new InvalidOperationException(why);
     }
 
-    public async Task<string> SlowlyAsync(int milliseconds)
+    public async Task HoldAsync()
     {
-        var inside = Interlocked.Increment(ref _inside);
-        await Task.Delay(milliseconds);
+        diary.Write($"holding {Id} {Interlocked.Increment(ref _inside)}");
+        await diary.Let.WaitAsync();
         Interlocked.Decrement(ref _inside);
-        return inside == 1 ? "alone" : "not alone";
     }
 
     public Task PutForAsync(string name, TimeSpan ttl) => StateManager.SetStateAsync($"for-{name}", 1, ttl);

@@ -53,21 +53,21 @@ internal sealed class SidecarProcess : IAsyncDisposable
             "--resources-path", _folder, "--config", Path.Combine(_folder, "config.yml.txt"), "--log-level", "error");
         _ = _process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         using var http = new HttpClient { BaseAddress = new Uri(HttpEndpoint) };
-        while (true)
-        {
-            try
+        await Poll.UntilAsync(
+            async () =>
             {
-                using var answer = await http.GetAsync(new Uri("v1.0/healthz", UriKind.Relative), cancellationToken);
-                if (answer.StatusCode == HttpStatusCode.NoContent)
-                    return;
-            }
-            catch (HttpRequestException) when (!_process.HasExited)
-            {
-                // Not listening yet.
-            }
-
-            await Task.Delay(20, cancellationToken);
-        }
+                try
+                {
+                    using var answer = await http.GetAsync(new Uri("v1.0/healthz", UriKind.Relative), cancellationToken);
+                    return answer.StatusCode == HttpStatusCode.NoContent;
+                }
+                catch (HttpRequestException) when (!_process.HasExited)
+                {
+                    // Not listening yet.
+                    return false;
+                }
+            },
+            cancellationToken);
     }
 
     public async Task KillAsync()
