@@ -25,7 +25,10 @@ public sealed record EngineOptions
     /// <summary>The folder that all sidecars of one user on one machine have in common.</summary>
     public static string MachineDirectory => Environment.GetEnvironmentVariable("DAPR_PLATFORM_DIR") is { Length: > 0 } given
         ? given
-        : Path.Combine(Path.GetTempPath(), $"dapr-platform-{Environment.UserName}");
+        : Path.Combine(TemporaryFolder, $"dapr-platform-{Environment.UserName}");
+
+    // Sidecars of one machine must meet although some were started with an empty environment, so TMPDIR counts only where there is no /tmp to use.
+    private static string TemporaryFolder => !OperatingSystem.IsWindows() && Directory.Exists("/tmp") ? "/tmp" : Path.GetTempPath();
 }
 
 /// <summary>What all sidecars of one process share: the durable store and what stands in for servers. Dispose it after the sidecars.</summary>

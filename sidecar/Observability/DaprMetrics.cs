@@ -177,12 +177,15 @@ internal sealed class HttpMetrics(DaprMetrics metrics)
         _probeLatency.Record(milliseconds, Code(status));
     }
 
-    private string Verb(string method) => metrics.HighCardinality || !metrics.ExcludeVerbs ? method : "";
+    private string Verb(string method) => metrics.ExcludeVerbs ? "" : method;
 
     private string ServerPath(string path)
     {
+        // A path that matches none is in one bucket with the others, or passed through as it is.
+        if (metrics.PathMatching.Match(path) is { Length: > 0 } pattern)
+            return pattern;
         if (!metrics.HighCardinality)
-            return metrics.PathMatching.Match(path);
+            return "";
         // Keys of state and secrets would make a series each.
         if (path.StartsWith("/v1.0/state/", StringComparison.Ordinal) || path.StartsWith("/v1.0/secrets/", StringComparison.Ordinal))
         {
@@ -193,8 +196,12 @@ internal sealed class HttpMetrics(DaprMetrics metrics)
         return path.StartsWith("/v1.0/actors/", StringComparison.Ordinal) ? WithoutId(path, "/v1.0/actors/".Length) : path;
     }
 
-    private string ClientPath(string path) =>
-        !metrics.HighCardinality ? metrics.PathMatching.Match(path) : path.StartsWith("/actors/", StringComparison.Ordinal) ? WithoutId(path, "/actors/".Length) : path;
+    private string ClientPath(string path)
+    {
+        if (metrics.PathMatching.Match(path) is { Length: > 0 } pattern)
+            return pattern;
+        return !metrics.HighCardinality ? "" : path.StartsWith("/actors/", StringComparison.Ordinal) ? WithoutId(path, "/actors/".Length) : path;
+    }
 
     // The id of an actor would make a series each: /actors/TYPE/ID/method/METHOD is /actors/TYPE/method/METHOD, /actors/TYPE/ID is /actors/TYPE.
     private static string WithoutId(string path, int typeAt)

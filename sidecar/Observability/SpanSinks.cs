@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using DaprPlatform.Sidecar.Resources;
 
 namespace DaprPlatform.Sidecar.Observability;
 
@@ -114,13 +116,13 @@ internal sealed class OtlpSink : ISpanSink
     public string Description => _endpoint.ToString();
 
     /// <summary>Null where neither the Configuration nor the environment names a collector. The environment wins, as OpenTelemetry's SDKs do it.</summary>
-    public static OtlpSink? Create(Hosting.SidecarOptions options, System.Text.Json.Nodes.JsonObject? otel, string? environmentEndpoint, TraceResource resource)
+    public static OtlpSink? Create(Hosting.SidecarOptions options, JsonObject? otel, string? environmentEndpoint, TraceResource resource)
     {
-        var address = environmentEndpoint ?? (otel is null ? null : Resources.JsonReading.Text(otel, "endpointAddress"));
+        var address = environmentEndpoint ?? (otel is null ? null : otel.Text("endpointAddress"));
         if (string.IsNullOrEmpty(address))
             return null;
         string? Variable(string name) => options.Variable($"OTEL_EXPORTER_OTLP_TRACES_{name}") ?? options.Variable($"OTEL_EXPORTER_OTLP_{name}");
-        string? Member(string name) => otel is null ? null : Resources.JsonReading.Text(otel, name);
+        string? Member(string name) => otel is null ? null : otel.Text(name);
 
         var protocol = Variable("PROTOCOL") ?? Member("protocol") ?? (environmentEndpoint is null ? "http" : "grpc");
         var grpc = protocol == "grpc";
@@ -132,18 +134,32 @@ internal sealed class OtlpSink : ISpanSink
         var endpoint = grpc ? new Uri(given, "/opentelemetry.proto.collector.trace.v1.TraceService/Export")
             : options.Variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") is not null || given.AbsolutePath.EndsWith("/v1/traces", StringComparison.Ordinal) ? given
             : new Uri(given.GetLeftPart(UriPartial.Authority) + given.AbsolutePath.TrimEnd('/') + "/v1/traces");
+        var headers = Variable("HEADERS") is { } list ? Pairs(list) : otel is null ? [] : Headers(otel);
+        var timeout = Variable("TIMEOUT") is { } text && int.TryParse(text, CultureInfo.InvariantCulture, out var milliseconds) ? TimeSpan.FromMilliseconds(milliseconds)
+            : Durations.TryParseGo(Member("timeout"), out var configured) ? configured
+            : int.TryParse(Member("timeout"), CultureInfo.InvariantCulture, out milliseconds) ? TimeSpan.FromMilliseconds(milliseconds) : TimeSpan.FromSeconds(10);
+        return new OtlpSink(endpoint, grpc, headers, timeout, resource);
+    }
+
+    // One text as in the variable, a list of such texts or of objects with name and value, or a map.
+    private static List<KeyValuePair<string, string>> Headers(JsonObject otel) => otel.Member("headers") switch
+    {
+        JsonArray list => [.. list.SelectMany(h => h is JsonObject header ? [KeyValuePair.Create(header.Text("name") ?? "", header.Text("value") ?? "")] : Pairs(h.Text() ?? "")).Where(h => h.Key.Length > 0)],
+        JsonObject map => [.. map.Select(h => KeyValuePair.Create(h.Key, h.Value.Text() ?? ""))],
+        var text => Pairs(text.Text() ?? ""),
+    };
+
+    private static List<KeyValuePair<string, string>> Pairs(string list)
+    {
         var headers = new List<KeyValuePair<string, string>>();
-        foreach (var pair in (Variable("HEADERS") ?? Member("headers") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        foreach (var pair in list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             var equals = pair.IndexOf('=', StringComparison.Ordinal);
             if (equals > 0)
                 headers.Add(KeyValuePair.Create(pair[..equals].Trim(), Uri.UnescapeDataString(pair[(equals + 1)..].Trim())));
         }
 
-        var timeout = Variable("TIMEOUT") is { } text && int.TryParse(text, CultureInfo.InvariantCulture, out var milliseconds) ? TimeSpan.FromMilliseconds(milliseconds)
-            : Resources.Durations.TryParseGo(Member("timeout"), out var configured) ? configured
-            : int.TryParse(Member("timeout"), CultureInfo.InvariantCulture, out milliseconds) ? TimeSpan.FromMilliseconds(milliseconds) : TimeSpan.FromSeconds(10);
-        return new OtlpSink(endpoint, grpc, headers, timeout, resource);
+        return headers;
     }
 
     public async Task SendAsync(IReadOnlyList<Span> spans, CancellationToken cancellationToken)
