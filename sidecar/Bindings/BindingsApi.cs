@@ -30,7 +30,7 @@ internal sealed class BindingsApi : IBuildingBlock, IAsyncDisposable
     public ValueTask DisposeAsync() => new(_inputs.StopAsync());
 
     /// <summary>Goes on with components that came, were replaced or went (hot reload).</summary>
-    public Task ComponentsChangedAsync(CancellationToken cancellationToken) => _inputs.ReloadAsync(cancellationToken);
+    public Task ReloadedAsync(CancellationToken cancellationToken) => _inputs.ReloadAsync(cancellationToken);
 
     /// <summary>Invokes an output binding under its policy. Null: it answers nothing.</summary>
     /// <exception cref="ApiException">There is none of that name, it does not know the operation, or it fails; the inner exception is the binding's.</exception>

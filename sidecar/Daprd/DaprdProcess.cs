@@ -56,7 +56,7 @@ internal static partial class DaprdProcess
                 if (wish == Wish.Forced)
                 {
                     LogForced(logger);
-                    return 1;
+                    return Leave();
                 }
 
                 if (wish == Wish.Reload)
@@ -75,10 +75,11 @@ internal static partial class DaprdProcess
                 if (signals.Again.IsCompleted)
                 {
                     LogAgain(logger);
-                    return 1;
+                    return Leave();
                 }
 
-                return await sidecar.StopAsync(ended.Token).ConfigureAwait(false) ? 0 : 1;
+                // What hangs beyond the time it was given is not waited for a second time.
+                return await sidecar.StopAsync(ended.Token).ConfigureAwait(false) ? 0 : Leave();
             }
         }
         catch (SidecarException e)
@@ -90,6 +91,13 @@ internal static partial class DaprdProcess
         {
             return 0;
         }
+    }
+
+    // At once: nothing acknowledged depends on what closing would still do.
+    private static int Leave()
+    {
+        Environment.Exit(1);
+        return 1;
     }
 
     private static async Task<Wish> WaitAsync(DaprSidecar sidecar, Signals signals)

@@ -18,6 +18,9 @@ namespace DaprPlatform.Sidecar.Hosting;
 public sealed partial class DaprSidecar : IAsyncDisposable
 {
     private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(6);
+
+    // For closing what can be closed once the time for deliveries is over; one that hangs must not keep the sidecar.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
     private readonly SidecarRuntime _runtime;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -118,8 +121,6 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         LogStopping();
         _registration?.Dispose();
         await _stopping.CancelAsync().ConfigureAwait(false);
-        if (_reload is not null)
-            await _reload.DisposeAsync().ConfigureAwait(false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Options.GracefulShutdown);
         var inTime = true;
@@ -127,6 +128,9 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         {
             await _initialising.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _runtime.BeginStopAsync().ConfigureAwait(false);
+            // A change of the resources under way may wait for a delivery, so it has no more time than the deliveries have.
+            if (_reload is not null)
+                await _reload.DisposeAsync().AsTask().WaitAsync(limit.Token).ConfigureAwait(false);
             await _runtime.Lifecycle.StopAsync().WaitAsync(limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -141,11 +145,19 @@ public sealed partial class DaprSidecar : IAsyncDisposable
             await _server.DisposeAsync().ConfigureAwait(false);
         }
 
-        await _runtime.DisposeAsync().ConfigureAwait(false);
-        if (inTime)
-            LogStopped();
-        else
+        if (!inTime)
             LogTimeout();
+        var disposed = _runtime.DisposeAsync().AsTask();
+        if (inTime)
+        {
+            await disposed.ConfigureAwait(false);
+            LogStopped();
+        }
+        else
+        {
+            await disposed.WaitAsync(LastWords).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         return inTime;
     }
 

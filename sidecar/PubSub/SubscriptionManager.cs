@@ -27,6 +27,7 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
     private IReadOnlyList<Subscription> _declarative;
     private IReadOnlyList<Subscription> _programmatic = [];
     private bool _isActive;
+    private bool _hasAsked;
 
     /// <exception cref="ResourceException">A Subscription resource has a malformed rule.</exception>
     public SubscriptionManager(SidecarRuntime runtime)
@@ -64,10 +65,16 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
 
     /// <summary>Takes over Subscription resources that have changed (hot reload).</summary>
     /// <exception cref="ResourceException">One has a malformed rule; nothing is changed.</exception>
-    public Task ReloadAsync(IReadOnlyList<Resource> resources, CancellationToken cancellationToken)
+    public async Task ReloadAsync(IReadOnlyList<Resource> resources, CancellationToken cancellationToken)
     {
         var declarative = Declarative(resources);
-        return ChangeAsync(() => _declarative = declarative, cancellationToken);
+        // An app is asked once there is a first pub/sub component, which may be long after its start.
+        var asked = _isActive && !_hasAsked ? await AskAsync(cancellationToken).ConfigureAwait(false) : null;
+        await ChangeAsync(() =>
+        {
+            _declarative = declarative;
+            _programmatic = asked ?? _programmatic;
+        }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Goes on with components that came, were replaced or went (hot reload).</summary>
@@ -195,7 +202,8 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
             return [];
         }
 
-        if (!_runtime.Components.All<IPubSub>().Any())
+        _hasAsked = _runtime.Components.All<IPubSub>().Any();
+        if (!_hasAsked)
             return [];
         for (var attempt = 1; ; attempt++)
         {
