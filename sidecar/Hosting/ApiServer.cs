@@ -101,7 +101,8 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
 
     private static IEnumerable<(ListenerKind Kind, IPAddress Address, int Port, HttpProtocols Protocols)> Listeners(SidecarOptions options)
     {
-        foreach (var address in Addresses(options.ListenAddresses))
+        // With sockets the two APIs are to be had there only; the ports for peers and operators stay.
+        foreach (var address in options.UnixDomainSocket.Length > 0 ? [] : Addresses(options.ListenAddresses))
         {
             yield return (ListenerKind.Http, address, options.HttpPort, HttpProtocols.Http1AndHttp2);
             yield return (ListenerKind.Grpc, address, options.GrpcPort, HttpProtocols.Http2);

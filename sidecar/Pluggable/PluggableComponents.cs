@@ -16,7 +16,7 @@ internal sealed partial class PluggableComponents : IAsyncDisposable
 {
     // Dapr's documented default, the same on every machine: programs written for it put their sockets there.
     private const string DefaultFolder = "/tmp/dapr-components-sockets";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private readonly Dictionary<string, ComponentType> _types = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<GrpcChannel> _channels = [];
 
@@ -72,7 +72,7 @@ internal sealed partial class PluggableComponents : IAsyncDisposable
             var name = Path.GetFileNameWithoutExtension(socket);
             var calls = channel.CreateCallInvoker();
             if (services.Contains("dapr.proto.components.v1.StateStore"))
-                Register($"state.{name}", spec => new PluggableStateStore(spec, calls, services.Contains("dapr.proto.components.v1.TransactionalStateStore")));
+                Register($"state.{name}", spec => new PluggableStateStore(spec, calls, services.Contains("dapr.proto.components.v1.TransactionalStateStore"), services.Contains("dapr.proto.components.v1.QueriableStateStore")));
             if (services.Contains("dapr.proto.components.v1.PubSub"))
                 Register($"pubsub.{name}", spec => new PluggablePubSub(spec, calls));
             if (services.Contains("dapr.proto.components.v1.SecretStore"))

@@ -1,16 +1,21 @@
+using System.Text.Json.Nodes;
 using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Pluggable.Wire;
 using DaprPlatform.Sidecar.State;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace DaprPlatform.Sidecar.Pluggable;
 
 /// <summary>A state store that is a program of its own.</summary>
-internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls, bool isTransactional) : IStateStore
+/// <param name="isTransactional">It serves transactions.</param>
+/// <param name="isQueriable">It serves queries.</param>
+internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls, bool isTransactional, bool isQueriable) : IStateStore
 {
     private readonly StateStore.StateStoreClient _store = new(calls);
     private readonly TransactionalStateStore.TransactionalStateStoreClient _transactions = new(calls);
+    private readonly QueriableStateStore.QueriableStateStoreClient _queries = new(calls);
     private readonly Metadata _headers = PluggableCalls.Headers(spec);
 
     public StateFeatures Features { get; private set; }
@@ -22,7 +27,8 @@ internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls,
         {
             var features = (await _store.FeaturesAsync(new FeaturesRequest(), _headers, cancellationToken: cancellationToken).ConfigureAwait(false)).Features;
             Features = (features.Contains("ETAG") ? StateFeatures.ETag : 0) | (features.Contains("TTL") ? StateFeatures.Ttl : 0)
-                | (isTransactional && features.Contains("TRANSACTIONAL") ? StateFeatures.Transactional : 0);
+                | (isTransactional && features.Contains("TRANSACTIONAL") ? StateFeatures.Transactional : 0)
+                | (isQueriable && features.Contains("QUERY_API") ? StateFeatures.Query : 0);
         }
         catch (RpcException e)
         {
@@ -75,6 +81,26 @@ internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls,
         await RunAsync(() => _transactions.TransactAsync(request, _headers, cancellationToken: cancellationToken)).ConfigureAwait(false);
     }
 
+    public async ValueTask<StateQueryAnswer> QueryAsync(StateQuery query, CancellationToken cancellationToken)
+    {
+        var wire = new Query();
+        if (query.Filter is { } filter)
+        {
+            var json = Json(filter);
+            foreach (var (name, value) in json)
+                wire.Filter[name] = new Any { Value = ByteString.CopyFromUtf8(value!.ToJsonString()) };
+        }
+
+        wire.Sort.AddRange(query.Sort.Select(s => new Sorting { Key = s.Key, Order = s.Descending ? Sorting.Types.Order.Desc : Sorting.Types.Order.Asc }));
+        if (query.Limit > 0 || query.Token.Length > 0)
+            wire.Pagination = new Pagination { Limit = query.Limit, Token = query.Token };
+        var request = new QueryRequest { Query = wire };
+        PluggableCalls.Add(request.Metadata, query.Metadata);
+        var answer = await RunAsync(() => _queries.QueryAsync(request, _headers, cancellationToken: cancellationToken)).ConfigureAwait(false);
+        // Whose keys it finds is the program's to decide: it is told the key prefix by nothing in the protocol.
+        return new StateQueryAnswer([.. answer.Items.Where(i => i.Error.Length == 0).Select(i => (i.Key, new StateItem(i.Data.Memory, i.Etag?.Value, null, i.ContentType.Length > 0 ? i.ContentType : null)))], answer.Token);
+    }
+
     public ValueTask<IReadOnlyList<string>> KeysAsync(string prefix, string? after, int limit, CancellationToken cancellationToken) => throw new StateException("state store does not support listing keys");
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -103,6 +129,15 @@ internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls,
         PluggableCalls.Add(request.Metadata, write.Metadata);
         return request;
     }
+
+    // As it was written: {"AND": [...]}, {"EQ": {"path": value}}.
+    private static JsonObject Json(StateFilter filter) => filter switch
+    {
+        StateFilter.Group group => new JsonObject { [group.All ? "AND" : "OR"] = new JsonArray([.. group.Filters.Select(Json)]) },
+        StateFilter.Compare { Comparison: StateComparison.In } compare => new JsonObject { ["IN"] = new JsonObject { [compare.Path] = new JsonArray([.. compare.Operands.Select(o => JsonNode.Parse(o))]) } },
+        StateFilter.Compare compare => new JsonObject { [compare.Comparison.ToString().ToUpperInvariant()] = new JsonObject { [compare.Path] = JsonNode.Parse(compare.Operands[0]) } },
+        _ => throw new StateException("unsupported filter"),
+    };
 
     private static StateOptions Options(StateWrite write) => new() { Concurrency = (StateOptions.Types.StateConcurrency)(int)write.Concurrency };
 

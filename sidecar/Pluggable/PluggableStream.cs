@@ -11,6 +11,9 @@ namespace DaprPlatform.Sidecar.Pluggable;
 internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    // For a component to end the call after it was told that nothing more comes.
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
     private readonly Func<AsyncDuplexStreamingCall<TAnswer, TMessage>> _open;
     private readonly TAnswer? _first;
     private readonly Func<TMessage, CancellationToken, ValueTask<TAnswer>> _handle;
@@ -64,12 +67,13 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
             answers.Writer.TryWrite(_first);
         var writing = WriteAsync(call, answers.Reader);
         var open = new HashSet<Task>();
+        var next = Task.FromResult(false);
         try
         {
             // A read that waits must not be cut off with its call: what is being handled is still to be answered.
             while (true)
             {
-                var next = call.ResponseStream.MoveNext(CancellationToken.None);
+                next = call.ResponseStream.MoveNext(CancellationToken.None);
                 if (!await (await Task.WhenAny(next, _stopped.Task).ConfigureAwait(false)).ConfigureAwait(false))
                     break;
                 var handling = HandleAsync(call.ResponseStream.Current, answers.Writer);
@@ -91,6 +95,16 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
             answers.Writer.TryComplete();
             await writing.ConfigureAwait(false);
         }
+
+        // Giving the call up takes back what the component has not read of it yet, the last answers among it: it ends the call itself when it has read all.
+        await EndAsync(call, next).WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    // What still comes is not answered, and so delivered again to the next stream.
+    private static async Task EndAsync(AsyncDuplexStreamingCall<TAnswer, TMessage> call, Task<bool> next)
+    {
+        while (await next.ConfigureAwait(false))
+            next = call.ResponseStream.MoveNext(CancellationToken.None);
     }
 
     private async Task HandleAsync(TMessage message, ChannelWriter<TAnswer> answers) => answers.TryWrite(await _handle(message, _stopping.Token).ConfigureAwait(false));

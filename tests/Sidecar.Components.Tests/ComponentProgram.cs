@@ -43,6 +43,7 @@ internal sealed class ComponentProgram : IAsyncDisposable
         program = new ComponentProgram(app);
         app.MapGrpcService<Reflection>();
         app.MapGrpcService<Store>();
+        app.MapGrpcService<Queries>();
         app.MapGrpcService<Broker>();
         app.MapGrpcService<Secrets>();
         app.MapGrpcService<Input>();
@@ -72,7 +73,7 @@ internal sealed class ComponentProgram : IAsyncDisposable
             while (await requestStream.MoveNext(context.CancellationToken))
             {
                 var list = new ListServiceResponse();
-                list.Service.AddRange(new[] { "StateStore", "TransactionalStateStore", "PubSub", "SecretStore", "InputBinding", "OutputBinding" }.Select(s => new ServiceResponse { Name = "dapr.proto.components.v1." + s }));
+                list.Service.AddRange(new[] { "StateStore", "TransactionalStateStore", "QueriableStateStore", "PubSub", "SecretStore", "InputBinding", "OutputBinding" }.Select(s => new ServiceResponse { Name = "dapr.proto.components.v1." + s }));
                 await responseStream.WriteAsync(new ServerReflectionResponse { ListServicesResponse = list });
             }
         }
@@ -89,7 +90,7 @@ internal sealed class ComponentProgram : IAsyncDisposable
         public override Task<FeaturesResponse> Features(FeaturesRequest request, ServerCallContext context)
         {
             var features = new FeaturesResponse();
-            features.Features.AddRange(["ETAG", "TTL"]);
+            features.Features.AddRange(["ETAG", "TTL", "QUERY_API"]);
             return Task.FromResult(features);
         }
 
@@ -109,6 +110,22 @@ internal sealed class ComponentProgram : IAsyncDisposable
         {
             program.State.TryRemove(request.Key, out _);
             return Task.FromResult(new DeleteResponse());
+        }
+    }
+
+    /// <summary>Answers the item whose key is what the filter's EQ asks of "key", and what it was asked as the token.</summary>
+    internal sealed class Queries(ComponentProgram program) : QueriableStateStore.QueriableStateStoreBase
+    {
+        public override Task<QueryResponse> Query(QueryRequest request, ServerCallContext context)
+        {
+            var query = request.Query;
+            if (!query.Filter.TryGetValue("EQ", out var equals))
+                throw new RpcException(new Status(StatusCode.Internal, "only EQ: " + string.Join(",", query.Filter.Select(f => f.Key + f.Value.Value.ToStringUtf8()))));
+            var key = System.Text.Json.Nodes.JsonNode.Parse(equals.Value.ToStringUtf8())!["key"]!.GetValue<string>();
+            var answer = new QueryResponse { Token = $"{string.Join(",", query.Sort.Select(s => $"{s.Key} {s.Order}"))};{query.Pagination?.Limit};{query.Pagination?.Token};{request.Metadata.GetValueOrDefault("m")}" };
+            if (program.State.TryGetValue(key, out var item))
+                answer.Items.Add(new QueryItem { Key = key, Data = Google.Protobuf.ByteString.CopyFrom(item.Data), Etag = new Etag { Value = item.ETag } });
+            return Task.FromResult(answer);
         }
     }
 

@@ -11,7 +11,7 @@ namespace DaprPlatform.Sidecar.Components.Tests;
 /// <summary>Components that are programs of their own, found by their sockets.</summary>
 public sealed class PluggableTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("plug-");
     private ComponentProgram _program = null!;
     private Engine _engine = null!;
@@ -26,7 +26,7 @@ public sealed class PluggableTests : IAsyncLifetime
         foreach (var kind in new[] { "state", "pubsub", "secretstores", "bindings" })
         {
             await File.WriteAllTextAsync(Path.Combine(resources, kind + ".yaml"),
-                $"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: my{kind}\nspec:\n  type: {kind}.own\n  version: v1\n  metadata:\n  - name: colour\n    value: blue\n");
+                $"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: my{kind}\nspec:\n  type: {kind}.own\n  version: v1\n  initTimeout: 60s\n  metadata:\n  - name: colour\n    value: blue\n");
         }
 
         _engine = await Engine.OpenAsync(new EngineOptions { DataDirectory = Path.Combine(_folder.FullName, "d") });
@@ -54,7 +54,7 @@ public sealed class PluggableTests : IAsyncLifetime
     public async Task State_is_kept_with_its_etag()
     {
         Assert.True(_runtime.Components.TryGet<IStateStore>("mystate", out var store));
-        Assert.Equal(StateFeatures.ETag | StateFeatures.Ttl, store.Features);
+        Assert.Equal(StateFeatures.ETag | StateFeatures.Ttl | StateFeatures.Query, store.Features);
         Assert.Null(await store.GetAsync("k", Consistency.Strong, new Dictionary<string, string>(), default));
 
         await store.WriteAsync(new StateWrite(StateOperationKind.Upsert, "k", "v"u8.ToArray()), default);
@@ -68,6 +68,20 @@ public sealed class PluggableTests : IAsyncLifetime
         Assert.Null(many[1]);
         await store.WriteAsync(new StateWrite(StateOperationKind.Delete, "k"), default);
         Assert.Null(await store.GetAsync("k", Consistency.Strong, new Dictionary<string, string>(), default));
+    }
+
+    [Fact]
+    public async Task A_query_reaches_the_program_as_it_was_asked()
+    {
+        Assert.True(_runtime.Components.TryGet<IStateStore>("mystate", out var store));
+        await store.WriteAsync(new StateWrite(StateOperationKind.Upsert, "k", "v"u8.ToArray()), default);
+        StateQuery Query(string json) => StateQuery.Parse(Encoding.UTF8.GetBytes(json), new Dictionary<string, string> { ["m"] = "n" });
+
+        var answer = await store.QueryAsync(Query("""{"filter":{"EQ":{"key":"k"}},"sort":[{"key":"a","order":"DESC"},{"key":"b"}],"page":{"limit":3,"token":"t"}}"""), default);
+
+        Assert.Equal(("k", "v", "a Desc,b Asc;3;t;n"), (answer.Items[0].Key, Encoding.UTF8.GetString(answer.Items[0].Item.Value.Span), answer.Token));
+        var refused = await Assert.ThrowsAsync<StateException>(() => store.QueryAsync(Query("""{"filter":{"AND":[{"IN":{"a":[1,"x"]}},{"GTE":{"b":2}}]}}"""), default).AsTask());
+        Assert.Contains("""AND[{"IN":{"a":[1,"x"]}},{"GTE":{"b":2}}]""", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,7 +108,7 @@ public sealed class PluggableTests : IAsyncLifetime
     public async Task Disposing_a_subscription_waits_for_its_delivery_and_answers_it()
     {
         Assert.True(_runtime.Components.TryGet<IPubSub>("mypubsub", out var broker));
-        var (begun, end) = (new TaskCompletionSource(), new TaskCompletionSource<string?>());
+        var (begun, end) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously));
         var subscription = await broker.SubscribeAsync(new SubscribeRequest("orders", new Dictionary<string, string>(), false), async (_, _) =>
         {
             begun.TrySetResult();
