@@ -1,0 +1,83 @@
+using System.Net;
+
+namespace DaprPlatform.Sidecar.Hosting.Tests;
+
+public sealed class HotReloadTests
+{
+    [Fact]
+    public async Task Input_bindings_begin_and_end_while_the_sidecar_runs()
+    {
+        await using var app = (await StandInApp.StartAsync()).On("/asked").On("/told");
+        await using var sidecar = await RunningSidecar.StartAsync([], app.Port);
+
+        sidecar.Write("b.yaml", RunningSidecar.Component("asked", "bindings.cron", ("schedule", "@every 1s")) + "---\n" + RunningSidecar.Component("told", "bindings.cron", ("schedule", "@every 1s"), ("direction", "input")));
+
+        await RunningSidecar.UntilAsync(() => Task.FromResult(app.Calls.Contains("POST /asked") && app.Calls.Contains("POST /told")), "both bindings run");
+        Assert.Contains("OPTIONS /asked", app.Calls);
+        Assert.DoesNotContain("OPTIONS /told", app.Calls);
+
+        // The one that is left has a clock of its own: once it has called several times, the other would have too.
+        sidecar.Write("b.yaml", RunningSidecar.Component("told", "bindings.cron", ("schedule", "@every 1s"), ("direction", "input")));
+        await RunningSidecar.UntilAsync(async () => !(await sidecar.SendAsync("GET", "/v1.0/metadata")).Text.Contains("\"asked\"", StringComparison.Ordinal), "the binding is taken away");
+        await WaitForMoreAsync(app, "POST /told", 1);
+        var before = app.Calls.Count(c => c == "POST /asked");
+        await WaitForMoreAsync(app, "POST /told", 3);
+        Assert.Equal(before, app.Calls.Count(c => c == "POST /asked"));
+    }
+
+    [Fact]
+    public async Task An_app_is_asked_for_its_subscriptions_when_the_first_pub_sub_comes()
+    {
+        await using var app = (await StandInApp.StartAsync()).On("/dapr/subscribe", """[{"pubsubname":"late","topic":"t","route":"/t"}]""").On("/t");
+        await using var sidecar = await RunningSidecar.StartAsync([], app.Port);
+        Assert.DoesNotContain("GET /dapr/subscribe", app.Calls);
+
+        sidecar.Write("p.yaml", RunningSidecar.Component("late", "pubsub.in-memory"));
+
+        await RunningSidecar.UntilAsync(async () =>
+        {
+            await sidecar.SendAsync("POST", "/v1.0/publish/late/t", "1");
+            return app.Calls.Contains("POST /t");
+        }, "the app gets a message");
+    }
+
+    [Fact]
+    public async Task The_metadata_show_resources_of_all_kinds_as_they_come_and_go()
+    {
+        await using var sidecar = await RunningSidecar.StartAsync([Resource("MCPServer", "tools", "endpoint: {sse: {url: 'http://localhost/'}}"), Resource("WorkflowAccessPolicy", "who", "rules: []"), Resource("Resiliency", "tough", "policies: {}")]);
+        async Task<bool> ShowAsync(string text) => (await sidecar.SendAsync("GET", "/v1.0/metadata")).Text.Contains(text, StringComparison.Ordinal);
+        Assert.True(await ShowAsync("""
+            "mcpServers":[{"name":"tools"}],"workflowAccessPolicies":[{"name":"who"}],"resiliencies":[{"name":"tough"}]
+            """.Trim()));
+
+        sidecar.Write("more.yaml", Resource("WorkflowAccessPolicy", "whoelse", "rules: []"));
+        await RunningSidecar.UntilAsync(() => ShowAsync("whoelse"), "the policy is shown");
+        sidecar.Delete("r0.yaml");
+        await RunningSidecar.UntilAsync(async () => !await ShowAsync("mcpServers"), "the server is gone");
+    }
+
+    [Fact]
+    public async Task A_change_that_waits_for_a_delivery_does_not_keep_the_sidecar_from_ending()
+    {
+        var forever = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var app = await StandInApp.StartAsync();
+        app.Answers["/t"] = _ => forever.Task;
+        var subscription = "apiVersion: dapr.io/v2alpha1\nkind: Subscription\nmetadata:\n  name: s\nspec:\n  pubsubname: p\n  topic: t\n  routes:\n    default: /t\n";
+        await using var sidecar = await RunningSidecar.StartAsync([RunningSidecar.Component("p", "pubsub.in-memory"), subscription], app.Port, change: o => o with { GracefulShutdown = TimeSpan.FromSeconds(1) });
+        Assert.Equal(HttpStatusCode.NoContent, (await sidecar.SendAsync("POST", "/v1.0/publish/p/t", "1")).Status);
+        await RunningSidecar.UntilAsync(() => Task.FromResult(app.Calls.Contains("POST /t")), "the message is being delivered");
+        sidecar.Delete("r0.yaml");
+        await RunningSidecar.UntilAsync(async () => !(await sidecar.SendAsync("GET", "/v1.0/metadata")).Text.Contains("pubsub.in-memory", StringComparison.Ordinal), "the component is gone");
+
+        Assert.False(await sidecar.Sidecar.StopAsync().WaitAsync(RunningSidecar.Patience));
+        forever.SetResult();
+    }
+
+    private static Task WaitForMoreAsync(StandInApp app, string call, int more)
+    {
+        var before = app.Calls.Count(c => c == call);
+        return RunningSidecar.UntilAsync(() => Task.FromResult(app.Calls.Count(c => c == call) >= before + more), $"{more} more of {call}");
+    }
+
+    private static string Resource(string kind, string name, string spec) => $"apiVersion: dapr.io/v1alpha1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n  {spec}\n";
+}
