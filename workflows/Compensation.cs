@@ -7,9 +7,14 @@ namespace DaprPlatform.Workflows;
 internal static class Compensation
 {
     /// <summary>Runs the compensations in the order given, whatever becomes of each, and marks the order cancelled.</summary>
-    public static async Task<OrderResult> RunAsync(WorkflowContext context, string orderId, string reason, IReadOnlyCollection<string> compensations)
+    /// <remarks>
+    /// Payments are always voided: a customer may pay by another way than the workflow before it gets there, or while it waits for an approval, and must not be
+    /// able to afterwards.
+    /// </remarks>
+    public static async Task<OrderResult> RunAsync(WorkflowContext context, string orderId, string reason, IReadOnlyCollection<string> begun)
     {
         var failures = new List<string>();
+        IEnumerable<string> compensations = begun.Contains(nameof(RefundPayment)) ? begun : begun.Prepend(nameof(RefundPayment));
         foreach (var compensation in compensations)
         {
             context.SetCustomStatus(compensation);

@@ -37,6 +37,13 @@ public readonly record struct RefundId(Guid Value)
 {
     public static RefundId New() => new(Guid.CreateVersion7());
 
+    public static bool TryParse([NotNullWhen(true)] string? text, out RefundId id)
+    {
+        var ok = IdText.TryParse("REF-", text, out var value);
+        id = new RefundId(value);
+        return ok;
+    }
+
     public override string ToString() => IdText.Format("REF-", Value);
 }
 

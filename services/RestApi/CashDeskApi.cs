@@ -105,10 +105,11 @@ public sealed record MethodView(string Id, string Description);
 
 public sealed record TestCardView(string Number, string Token, string Outcome, string? FailureReason);
 
-public sealed record RefundView(string Id, long AmountMinor, string? Reason, DateTimeOffset CreatedAt)
+/// <param name="Status">PENDING while the money is on its way, COMPLETED, FAILED, or ATTENTION when somebody has to look.</param>
+public sealed record RefundView(string Id, string Status, long AmountMinor, string? Reason, DateTimeOffset CreatedAt)
 {
     internal static RefundView From(RefundEntry refund) =>
-        new(refund.Id, refund.AmountMinor, Envelope.NullIfEmpty(refund.Reason), refund.CreatedAt.ToDateTimeOffset());
+        new(refund.Id, refund.Status, refund.AmountMinor, Envelope.NullIfEmpty(refund.Reason), refund.CreatedAt.ToDateTimeOffset());
 }
 
 public sealed record PaymentView(

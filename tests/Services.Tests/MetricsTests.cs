@@ -100,6 +100,7 @@ public sealed class MetricsTests
                 orders.Entered(order);
                 orders.Decided(order);
                 orders.Rescued();
+                orders.CompensationFailed(order, "RefundPayment");
                 ActivatorUtilities.CreateInstance<OutboxRelay<OrdersDb>>(services).Dispose();
                 break;
             case "inventory":
@@ -111,6 +112,7 @@ public sealed class MetricsTests
                 var payments = services.GetRequiredService<PaymentMetrics>();
                 payments.Succeeded(PaymentMethods.Default, "success");
                 payments.Failed(PaymentMethods.Default, FailureReasons.CardDeclined);
+                payments.CompensationFailed(PaymentMethods.Default, "CompleteRefund");
                 payments.Took(TimeSpan.FromMilliseconds(1), PaymentMethods.Default);
                 ActivatorUtilities.CreateInstance<OutboxRelay<PaymentsDb>>(services).Dispose();
                 break;

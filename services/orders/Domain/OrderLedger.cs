@@ -8,8 +8,15 @@ using Microsoft.EntityFrameworkCore;
 namespace DaprPlatform.Orders.Domain;
 
 /// <summary>The workflow's side of the orders database.</summary>
-internal sealed class OrderLedger(
-    OrdersDb db, OrderFactsCache cache, OrderWaiters waiters, ApprovalThreshold threshold, ApprovalOptions approval, OrderMetrics metrics, TimeProvider time)
+internal sealed partial class OrderLedger(
+    OrdersDb db,
+    OrderFactsCache cache,
+    OrderWaiters waiters,
+    ApprovalThreshold threshold,
+    ApprovalOptions approval,
+    OrderMetrics metrics,
+    TimeProvider time,
+    ILogger<OrderLedger> logger)
     : IOrderLedger
 {
     public long ApprovalThreshold => threshold.Value;
@@ -49,8 +56,24 @@ internal sealed class OrderLedger(
         var attention = string.Join("; ", failures);
         attention = attention.Length <= 2000 ? attention : attention[..2000];
         var now = time.GetUtcNow();
-        await ChangeAsync(order, o => o.TryCancel(reason, attention, now), cancellationToken);
+        Order? flagged = null;
+        await ChangeAsync(
+            order,
+            o =>
+            {
+                if (!o.TryCancel(reason, attention, now) || failures.Count == 0)
+                    return false;
+                flagged = o;
+                db.Publish(new CompensationFailed(order.ToString(), new UserId(o.UserId).ToString(), order.ToString(), "orders", failures, now), now);
+                return true;
+            },
+            cancellationToken);
         Decided(order);
+        if (flagged is null)
+            return;
+        foreach (var failure in failures)
+            metrics.CompensationFailed(flagged, failure.Split(':')[0]);
+        LogFlagged(logger, order.ToString(), attention);
     }
 
     internal static OrderFacts FactsOf(Order order) => new(
@@ -97,4 +120,7 @@ internal sealed class OrderLedger(
         cache.Forget(order);
         waiters.Decided(order);
     }
+
+    [LoggerMessage(1, LogLevel.Error, "Order {Order} could not be undone; somebody has to look: {Failures}")]
+    private static partial void LogFlagged(ILogger logger, string order, string failures);
 }

@@ -9,6 +9,7 @@ internal sealed class OrderMetrics
     private readonly Counter<long> _compensations;
     private readonly Counter<long> _rescued;
     private double _oldestStuck;
+    private readonly Counter<long> _stuck;
 
     public OrderMetrics(IMeterFactory meters)
     {
@@ -27,6 +28,7 @@ internal sealed class OrderMetrics
             () => new Measurement<double>(Volatile.Read(ref _oldestStuck), new KeyValuePair<string, object?>("service", "orders")),
             "s",
             "Age of the oldest order that should be decided by now and waits for nobody; 0: there is none.");
+        _stuck = meter.CreateCounter<long>("compensation_failed_total", description: "Compensations that failed for good, by payment method and step. Somebody has to look.");
     }
 
     public void OldestStuck(TimeSpan age) => Volatile.Write(ref _oldestStuck, age.TotalSeconds);
@@ -41,6 +43,10 @@ internal sealed class OrderMetrics
         if (order.Status == OrderStatus.Cancelled)
             _compensations.Add(1, new("service", "orders"), new("method", order.PaymentMethod), new("failure_reason", order.Reason));
     }
+
+    /// <param name="step">Of the workflow; there are three that compensate.</param>
+    public void CompensationFailed(Order order, string step) =>
+        _stuck.Add(1, new("service", "orders"), new("method", order.PaymentMethod), new("failure_reason", step));
 
     public void Rescued() => _rescued.Add(1, new KeyValuePair<string, object?>("service", "orders"));
 }

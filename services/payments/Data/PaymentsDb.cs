@@ -44,6 +44,10 @@ internal sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbConte
             refund.HasKey(r => r.Id);
             refund.Property(r => r.Id).ValueGeneratedNever();
             refund.Property(r => r.Reason).HasMaxLength(200);
+            // Rows of the version before were completed when they were written; so is what that version still writes.
+            refund.Property(r => r.Status).HasConversion<string>().HasMaxLength(16).HasDefaultValueSql("'Completed'").ValueGeneratedNever();
+            refund.Property(r => r.FailureReason).HasMaxLength(64).HasDefaultValue("");
+            refund.HasIndex(r => r.CreatedAt).HasFilter("status = 'Pending'").HasDatabaseName("ix_refunds_pending");
         });
         modelBuilder.Entity<CardTokenRow>(token =>
         {

@@ -10,6 +10,12 @@ internal interface ICardProcessor
 
     /// <summary>Captures at once.</summary>
     Charge Capture(string reference, Money amount);
+
+    /// <summary>Returns money of a payment; once, however often it is asked with this key.</summary>
+    Charge Refund(string payment, string key, Money amount);
+
+    /// <summary>Takes a refund back that may not have arrived: one of this key that comes late is refused. False when its money has gone.</summary>
+    bool CancelRefund(string key);
 }
 
 /// <param name="Reference">The processor's own name of the card.</param>
@@ -44,6 +50,11 @@ internal sealed class TestCardProcessor : ICardProcessor
         reference.StartsWith(Prefix, StringComparison.Ordinal) && reference[Prefix.Length..] is var outcome
             ? new Charge(outcome == Approve ? null : outcome)
             : new Charge(FailureReasons.InvalidToken);
+
+    // No money was ever moved, so there is nothing that could not be returned, and nothing that has gone.
+    public Charge Refund(string payment, string key, Money amount) => new(null);
+
+    public bool CancelRefund(string key) => true;
 
     private static string BrandOf(string number) => number[0] switch { '4' => "visa", '5' => "mastercard", '3' => "amex", '6' => "discover", _ => "unknown" };
 }

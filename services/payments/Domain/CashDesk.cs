@@ -14,7 +14,7 @@ using Microsoft.EntityFrameworkCore;
 namespace DaprPlatform.Payments.Domain;
 
 /// <summary>What a signed-in user does with payments. Every query has its owner in it.</summary>
-internal sealed class CashDesk(PaymentsDb db, Cashier cashier, ICardProcessor processor, CurrentUser user, PaymentMetrics metrics, TimeProvider time) : ICashDesk
+internal sealed class CashDesk(PaymentsDb db, Cashier cashier, ICardProcessor processor, IRefundRunner refunds, CurrentUser user, TimeProvider time) : ICashDesk
 {
     private static readonly TimeSpan TokenLifetime = TimeSpan.FromHours(1);
     private const int MaxRaces = 3;
@@ -139,11 +139,11 @@ internal sealed class CashDesk(PaymentsDb db, Cashier cashier, ICardProcessor pr
             if (key.Length > 0 && await db.FindAnswerAsync(owner, "refund", key, hash, RefundResponse.Parser, cancellationToken) is { } answer)
             {
                 answer.Replayed = true;
-                return answer;
+                return await SettleAsync(answer, cancellationToken);
             }
             try
             {
-                return await TryRefundAsync(id, request, owner, key, hash, cancellationToken);
+                return await SettleAsync(await TryRefundAsync(id, request, owner, key, hash, cancellationToken), cancellationToken);
             }
             catch (DbUpdateException e) when (race < MaxRaces && Idempotency.IsLostRace(e))
             {
@@ -178,20 +178,30 @@ internal sealed class CashDesk(PaymentsDb db, Cashier cashier, ICardProcessor pr
         if (await Mine().AsNoTracking().AnyAsync(p => p.Id == id, cancellationToken) is false)
             throw NoSuchPayment();
         var payment = await db.Payments.FromSql($"SELECT * FROM payments WHERE id = {id} FOR UPDATE").SingleAsync(cancellationToken);
-        if (payment.Status != PaymentStatus.Completed)
-            throw Refusals.Conflict("payment-not-refundable", $"The payment is {payment.Status.ToString().ToUpperInvariant()}.");
-        var left = payment.AmountMinor - payment.RefundedMinor;
-        var amount = request.HasAmountMinor ? request.AmountMinor : left;
-        if (amount > left)
-            throw Refusals.Unprocessable("refund-exceeds-payment", "More than what is left of the payment.");
-        var refund = cashier.AddRefund(payment, amount, request.Reason.Trim());
+        var refund = payment.Reserve(request.HasAmountMinor ? request.AmountMinor : payment.LeftMinor, request.Reason.Trim(), time.GetUtcNow());
+        db.Refunds.Add(refund);
         var response = new RefundResponse { PaymentId = new PaymentId(payment.Id).ToString(), Refund = ToMessage(refund) };
         if (key.Length > 0)
             db.RememberAnswer(owner, "refund", key, hash, response, refund.CreatedAt);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        metrics.Succeeded(payment.Method, "refunded");
         return response;
+    }
+
+    /// <summary>The amount is set aside; now the workflow of the refund sends it. One that takes long is answered as it is.</summary>
+    private async Task<RefundResponse> SettleAsync(RefundResponse response, CancellationToken cancellationToken)
+    {
+        if (!RefundId.TryParse(response.Refund.Id, out var id))
+            throw new InvalidOperationException($"'{response.Refund.Id}' is not a refund id.");
+        if (await StatusAsync() == RefundStatus.Pending)
+            await refunds.RunAsync(id, cancellationToken);
+        var row = await db.Refunds.AsNoTracking().SingleAsync(r => r.Id == id.Value, cancellationToken);
+        response.Refund = ToMessage(row);
+        return row.Status == RefundStatus.Failed
+            ? throw Refusals.Unprocessable("refund-refused", $"The processor does not return the money: {row.FailureReason}.")
+            : response;
+
+        Task<RefundStatus> StatusAsync() => db.Refunds.AsNoTracking().Where(r => r.Id == id.Value).Select(r => r.Status).SingleAsync(cancellationToken);
     }
 
     /// <summary>An operator sees all payments; nobody sees the marks of orders given up.</summary>
@@ -269,6 +279,7 @@ internal sealed class CashDesk(PaymentsDb db, Cashier cashier, ICardProcessor pr
     private static RefundEntry ToMessage(RefundRow row) => new()
     {
         Id = new RefundId(row.Id).ToString(),
+        Status = row.Status.ToString().ToUpperInvariant(),
         AmountMinor = row.AmountMinor,
         Reason = row.Reason,
         CreatedAt = Timestamp.FromDateTimeOffset(row.CreatedAt),

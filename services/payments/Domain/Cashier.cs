@@ -114,30 +114,17 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
         return payment;
     }
 
-    /// <summary>Adds a refund to a tracked payment that is locked by the caller's transaction.</summary>
-    public RefundRow AddRefund(PaymentRow payment, long amount, string reason)
-    {
-        var now = time.GetUtcNow();
-        var refund = new RefundRow { Id = RefundId.New().Value, PaymentId = payment.Id, AmountMinor = amount, Reason = reason, CreatedAt = now };
-        db.Refunds.Add(refund);
-        payment.RefundedMinor += amount;
-        payment.UpdatedAt = now;
-        if (payment.RefundedMinor == payment.AmountMinor)
-            payment.Status = PaymentStatus.Refunded;
-        db.Publish(
-            new PaymentRefunded(
-                new OrderId(payment.OrderId).ToString(),
-                new PaymentId(payment.Id).ToString(),
-                new RefundId(refund.Id).ToString(),
-                new UserId(payment.UserId).ToString(),
-                amount,
-                payment.RefundedMinor,
-                payment.Currency,
-                reason.Length == 0 ? null : reason,
-                now),
-            now);
-        return refund;
-    }
+    /// <summary>The event of a refund that was completed just now.</summary>
+    public static PaymentRefunded Refunded(PaymentRow payment, RefundRow refund) => new(
+        new OrderId(payment.OrderId).ToString(),
+        new PaymentId(payment.Id).ToString(),
+        new RefundId(refund.Id).ToString(),
+        new UserId(payment.UserId).ToString(),
+        refund.AmountMinor,
+        payment.ReturnedMinor,
+        payment.Currency,
+        refund.Reason.Length == 0 ? null : refund.Reason,
+        payment.UpdatedAt);
 
     public static bool IsLostRace(Exception exception) =>
         Faults.IsUniqueViolation(exception, PaymentsDb.OneOpenIndex) || Faults.IsUniqueViolation(exception, PaymentsDb.AttemptIndex);
@@ -167,13 +154,31 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
         }
         else if (open.Status == PaymentStatus.Completed)
         {
-            returned = open.AmountMinor - open.RefundedMinor;
-            AddRefund(open, returned, reason);
-            metrics.Succeeded(open.Method, "refunded");
+            await db.Entry(open).Collection(p => p.Refunds).LoadAsync(cancellationToken);
+            // One that is given up later would leave its amount with us.
+            if (open.Refunds.Exists(r => r.Status == RefundStatus.Pending))
+                throw Refusals.Unavailable("A refund of the payment is on its way; it");
+            returned = open.LeftMinor;
+            if (returned > 0)
+                Return(open, returned, reason);
         }
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return returned;
+    }
+
+    private void Return(PaymentRow open, long amount, string reason)
+    {
+        var now = time.GetUtcNow();
+        // A void that is repeated, because nothing of it was written down, is the same to the processor.
+        var refusal = processor.Refund(new PaymentId(open.Id).ToString(), "void:" + new OrderId(open.OrderId), new Money(amount, open.Currency)).FailureReason;
+        if (refusal is not null)
+            throw Refusals.Conflict("refund-refused", $"The processor does not return the money: {refusal}.");
+        var refund = open.Reserve(amount, reason, now);
+        db.Refunds.Add(refund);
+        open.Complete(refund, now);
+        db.Publish(Refunded(open, refund), now);
+        metrics.Succeeded(open.Method, "refunded");
     }
 
     private async Task<ProcessorCard?> FindCardAsync(UserId user, string token, CancellationToken cancellationToken)

@@ -20,4 +20,8 @@ internal sealed class FailingProcessor(ICardProcessor processor, PaymentFaults f
     public ProcessorCard Store(string number) => processor.Store(number);
 
     public Charge Capture(string reference, Money amount) => faults.StrikesNow ? new Charge(FailureReasons.ProcessingError) : processor.Capture(reference, amount);
+
+    public Charge Refund(string payment, string key, Money amount) => processor.Refund(payment, key, amount);
+
+    public bool CancelRefund(string key) => processor.CancelRefund(key);
 }

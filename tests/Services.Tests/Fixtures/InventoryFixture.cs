@@ -17,9 +17,14 @@ public sealed class InventoryFixture : DatabaseFixture
 
     /// <summary>The SKU of a new product.</summary>
     internal Task<string> AddProductAsync(int available, CancellationToken cancellationToken) =>
+        StockProductAsync("SKU-" + Guid.NewGuid().ToString("N"), available, cancellationToken);
+
+    /// <summary>Adds the product unless it is there.</summary>
+    internal Task<string> StockProductAsync(string sku, int available, CancellationToken cancellationToken) =>
         AsAsync<InventoryDb, string>(async db =>
         {
-            var sku = "SKU-" + Guid.NewGuid().ToString("N");
+            if (await db.Products.AnyAsync(p => p.Sku == sku, cancellationToken))
+                return sku;
             await db.Database.ExecuteSqlAsync($"INSERT INTO categories (id, name, active) VALUES ('all', 'All', TRUE) ON CONFLICT (id) DO NOTHING", cancellationToken);
             db.Products.Add(new ProductRow
             {

@@ -5,6 +5,7 @@ using DaprPlatform.Orders.Data;
 using DaprPlatform.Orders.Domain;
 using DaprPlatform.ServiceDefaults.Events;
 using Microsoft.Extensions.Configuration;
+using DaprPlatform.Workflows;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DaprPlatform.Services.Tests.Fixtures;
@@ -18,7 +19,7 @@ public sealed class OrdersFixture : DatabaseFixture
     {
         AddDatabase<OrdersDb>(services);
         services.AddSingleton<IConfiguration>(new ConfigurationBuilder().Build());
-        services.AddSingleton(new ApprovalOptions(500_000, TimeSpan.FromMinutes(10)));
+        services.AddSingleton(new ApprovalOptions(100_000, TimeSpan.FromMinutes(10)));
         services.AddSingleton<ApprovalThreshold>();
         services.AddSingleton<OrderMode>();
         services.AddSingleton<OrderFactsCache>();
@@ -29,6 +30,7 @@ public sealed class OrdersFixture : DatabaseFixture
         services.AddSingleton<WorkflowStarter>();
         services.AddSingleton<Catalog.CatalogClient>(new PriceList(Sku, OtherSku));
         services.AddScoped<OrderBook>();
+        services.AddScoped<IOrderLedger, OrderLedger>();
         services.AddScoped<PaymentRefundedHandler>();
         services.AddSingleton<EventProbe>();
         services.AddSingleton<AppCallbackService>();
