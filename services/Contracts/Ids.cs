@@ -62,6 +62,36 @@ public readonly record struct UserId(Guid Value)
     public override string ToString() => IdText.Format("USR-", Value);
 }
 
+/// <summary><c>WHK-&lt;uuid&gt;</c></summary>
+public readonly record struct WebhookId(Guid Value)
+{
+    public static WebhookId New() => new(Guid.CreateVersion7());
+
+    public static bool TryParse([NotNullWhen(true)] string? text, out WebhookId id)
+    {
+        var ok = IdText.TryParse("WHK-", text, out var value);
+        id = new WebhookId(value);
+        return ok;
+    }
+
+    public override string ToString() => IdText.Format("WHK-", Value);
+}
+
+/// <summary><c>DLV-&lt;uuid&gt;</c></summary>
+public readonly record struct DeliveryId(Guid Value)
+{
+    public static DeliveryId New() => new(Guid.CreateVersion7());
+
+    public static bool TryParse([NotNullWhen(true)] string? text, out DeliveryId id)
+    {
+        var ok = IdText.TryParse("DLV-", text, out var value);
+        id = new DeliveryId(value);
+        return ok;
+    }
+
+    public override string ToString() => IdText.Format("DLV-", Value);
+}
+
 internal static class IdText
 {
     private const int Length = 4 + 36;

@@ -3,6 +3,8 @@ using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Contracts.Orders;
 using DaprPlatform.Contracts.Payments;
 using DaprPlatform.Contracts.Users;
+using DaprPlatform.Contracts.Webhooks;
+using Google.Protobuf.WellKnownTypes;
 
 namespace DaprPlatform.RestApi;
 
@@ -86,4 +88,25 @@ public interface IOrderPayments
 public interface ICardVault
 {
     Task<CardToken> CreateTokenAsync(CreateTokenRequest request, CancellationToken cancellationToken);
+}
+
+public interface IWebhooks
+{
+    Task<CreateWebhookResponse> CreateWebhookAsync(CreateWebhookRequest request, CancellationToken cancellationToken);
+
+    Task<ListWebhooksResponse> ListWebhooksAsync(ListWebhooksRequest request, CancellationToken cancellationToken);
+
+    Task<Webhook> GetWebhookAsync(GetWebhookRequest request, CancellationToken cancellationToken);
+
+    Task<Webhook> UpdateWebhookAsync(UpdateWebhookRequest request, CancellationToken cancellationToken);
+
+    Task<Empty> DeleteWebhookAsync(DeleteWebhookRequest request, CancellationToken cancellationToken);
+
+    Task<RotateSecretResponse> RotateSecretAsync(RotateSecretRequest request, CancellationToken cancellationToken);
+
+    Task<Delivery> PingAsync(PingRequest request, CancellationToken cancellationToken);
+
+    Task<ListDeliveriesResponse> ListDeliveriesAsync(ListDeliveriesRequest request, CancellationToken cancellationToken);
+
+    Task<Delivery> RetryDeliveryAsync(RetryDeliveryRequest request, CancellationToken cancellationToken);
 }

@@ -18,4 +18,5 @@ app.MapOrderEventsApi();
 app.MapCashDeskApi();
 app.MapPayApi();
 app.MapNotificationsApi();
+app.MapWebhooksApi();
 app.Run();

@@ -15,6 +15,8 @@ using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.Services.Tests.Fixtures;
 using DaprPlatform.Users.Data;
 using DaprPlatform.Users.Domain;
+using DaprPlatform.Webhooks.Data;
+using DaprPlatform.Webhooks.Domain;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 using NSubstitute;
@@ -116,11 +118,16 @@ public sealed class MetricsTests
                 payments.Took(TimeSpan.FromMilliseconds(1), PaymentMethods.Default);
                 ActivatorUtilities.CreateInstance<OutboxRelay<PaymentsDb>>(services).Dispose();
                 break;
+            case "webhooks":
+                services.GetRequiredService<WebhookMetrics>().Attempted(new Attempt(200, null), TimeSpan.FromMilliseconds(1));
+                services.GetRequiredService<WebhookMetrics>().Ended(delivered: true);
+                ActivatorUtilities.CreateInstance<OutboxRelay<WebhooksDb>>(services).Dispose();
+                break;
             case "basket":
                 services.GetRequiredService<BasketMetrics>().Happened("written");
                 break;
         }
-        if (service is "orders" or "basket" or "inventory" or "payments")
+        if (service is "orders" or "basket" or "inventory" or "payments" or "webhooks")
             await services.GetRequiredService<AppCallbackService>().OnTopicEvent(new TopicEventRequest { Topic = "none" }, Substitute.For<ServerCallContext>());
     }
 

@@ -2,6 +2,7 @@ using DaprPlatform.Inventory.Data;
 using DaprPlatform.Orders.Data;
 using DaprPlatform.Payments.Data;
 using DaprPlatform.Users.Data;
+using DaprPlatform.Webhooks.Data;
 using Microsoft.EntityFrameworkCore;
 using Xunit;
 
@@ -20,6 +21,9 @@ public sealed class MigrationTests
 
     [Fact]
     public void The_migrations_of_users_are_its_model() => AssertComplete(new UsersDb(Options<UsersDb>()));
+
+    [Fact]
+    public void The_migrations_of_webhooks_are_its_model() => AssertComplete(new WebhooksDb(Options<WebhooksDb>()));
 
     private static DbContextOptions<T> Options<T>()
         where T : DbContext =>

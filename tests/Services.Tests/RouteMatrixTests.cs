@@ -46,6 +46,13 @@ public sealed class RouteMatrixTests
         $"GET /api/v1/payments {User}", $"GET /api/v1/payments/{{id}} {User}", $"POST /api/v1/payments/{{id}}/refund {User}",
     ];
 
+    private static readonly string[] Webhooks =
+    [
+        $"POST /api/v1/webhooks {User}", $"GET /api/v1/webhooks {User}", $"GET /api/v1/webhooks/{{id}} {User}", $"PUT /api/v1/webhooks/{{id}} {User}",
+        $"DELETE /api/v1/webhooks/{{id}} {User}", $"POST /api/v1/webhooks/{{id}}/secret {User}", $"POST /api/v1/webhooks/{{id}}/ping {User}",
+        $"GET /api/v1/webhooks/{{id}}/deliveries {User}", $"POST /api/v1/webhooks/{{id}}/deliveries/{{deliveryId}}/retry {User}",
+    ];
+
     private static readonly string[] Basket = [$"GET /api/v1/basket {User}", $"PUT /api/v1/basket {User}"];
 
     // The sidecar's calls; APP_API_TOKEN, where it is set, proves that they are.
@@ -59,7 +66,7 @@ public sealed class RouteMatrixTests
     {
         ["gateway"] =
         [
-            .. Common, .. Accounts.Select(a => a.Replace(OwnToken, Everybody, StringComparison.Ordinal)), .. Catalogue, .. Basket, .. Orders, .. Payments,
+            .. Common, .. Accounts.Select(a => a.Replace(OwnToken, Everybody, StringComparison.Ordinal)), .. Catalogue, .. Basket, .. Orders, .. Payments, .. Webhooks,
             $"GET /api/v1/orders/{{id}}/events {User}", $"POST /api/v1/payments {User}", $"GET /api/v1/notifications {User}",
         ],
         ["users"] =
@@ -91,6 +98,12 @@ public sealed class RouteMatrixTests
             // Of a user, through the gateway alone.
             .. Rpc("daprplatform.payments.v1.Payments", "gateway", "Pay"),
             .. Rpc("daprplatform.payments.v1.Charges", OrdersService, "Authorize", "Void"),
+        ],
+        ["webhooks"] =
+        [
+            .. Common, .. Sidecar, .. Webhooks,
+            .. Rpc(
+                "daprplatform.webhooks.v1.Webhooks", User, "CreateWebhook", "ListWebhooks", "GetWebhook", "UpdateWebhook", "DeleteWebhook", "RotateSecret", "Ping", "ListDeliveries", "RetryDelivery"),
         ],
         ["basket"] = [.. Common, .. Sidecar, .. Basket, .. Rpc("daprplatform.basket.v1.Baskets", User, "GetBasket", "PutBasket")],
     };
@@ -153,7 +166,7 @@ public sealed class RouteMatrixTests
     private static async Task<int?> CallAsync(IServiceApp app, string method, string pattern, string caller)
     {
         using var client = app.ClientOf(caller is "nobody" || caller.StartsWith("app:", StringComparison.Ordinal) ? null : caller);
-        using var request = new HttpRequestMessage(new HttpMethod(method == "*" ? "GET" : method), pattern.Replace("{id}", "ORD-" + Guid.Empty, StringComparison.Ordinal).Replace("{sku}", "X", StringComparison.Ordinal));
+        using var request = new HttpRequestMessage(new HttpMethod(method == "*" ? "GET" : method), pattern.Replace("{id}", "ORD-" + Guid.Empty, StringComparison.Ordinal).Replace("{sku}", "X", StringComparison.Ordinal).Replace("{deliveryId}", "X", StringComparison.Ordinal));
         if (caller.StartsWith("app:", StringComparison.Ordinal))
             request.Headers.Add("dapr-caller-app-id", caller[4..]);
         var isRpc = pattern.Contains(".v1.", StringComparison.Ordinal);

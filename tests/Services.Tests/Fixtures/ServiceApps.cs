@@ -4,6 +4,7 @@ using DaprPlatform.Inventory.Domain;
 using DaprPlatform.Orders.Domain;
 using DaprPlatform.Payments.Domain;
 using DaprPlatform.Users.Domain;
+using DaprPlatform.Webhooks.Domain;
 using Xunit;
 
 namespace DaprPlatform.Services.Tests.Fixtures;
@@ -11,7 +12,7 @@ namespace DaprPlatform.Services.Tests.Fixtures;
 /// <summary>Every service in C#, and where its folder is.</summary>
 internal static class ServiceApps
 {
-    public static TheoryData<string> Names => ["gateway", "users", "orders", "inventory", "payments", "basket"];
+    public static TheoryData<string> Names => ["gateway", "users", "orders", "inventory", "payments", "basket", "webhooks"];
 
     public static IServiceApp Start(string service) => service switch
     {
@@ -21,6 +22,7 @@ internal static class ServiceApps
         "inventory" => new ServiceApp<StockOptions>(),
         "payments" => new ServiceApp<PaymentMetrics>(),
         "basket" => new ServiceApp<BasketOptions>(),
+        "webhooks" => new ServiceApp<WebhookOptions>(),
         _ => throw new ArgumentOutOfRangeException(nameof(service), service, "There is no such service."),
     };
 
