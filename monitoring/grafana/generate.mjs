@@ -107,6 +107,10 @@ const dashboards = {
     pie("Why payments failed", "sum by (failure_reason) (increase(payment_failed_total[$__range]))", "{{failure_reason}}"),
     stat("Failed, 10 min", "percentunit", "payments:payment_failed:ratio_rate10m"),
     stat("Failed, 6 h", "percentunit", "payments:payment_failed:ratio_rate6h")),
+  webhooks: service("webhooks", received("webhooks"),
+    lines("Attempts by class of answer", "ops", ["sum by (status) (rate(webhook_attempts_total[5m]))", "{{status}}"]),
+    lines("Time of an attempt", "s", average("webhook_attempt_duration_seconds"), ...quantiles("webhook_attempt_duration_seconds")),
+    pie("What became of deliveries", "sum by (status) (increase(webhook_deliveries_total[$__range]))", "{{status}}")),
   basket: service("basket", received("basket"), lines("Baskets", "ops", ["sum by (status) (rate(basket_events_total[5m]))", "{{status}}"])),
   notifications: {
     uid: "platform-notifications", title: "Notifications", tags: ["service"],

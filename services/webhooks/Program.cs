@@ -6,7 +6,7 @@ using DaprPlatform.Webhooks.Data;
 using DaprPlatform.Webhooks.Domain;
 
 var builder = WebApplication.CreateBuilder(args);
-builder.AddServiceDefaults("webhooks", appPort: 50056, metricsPort: 9099);
+builder.AddServiceDefaults("webhooks", appPort: 50056, metricsPort: 9089);
 builder.AddServiceDatabase<WebhooksDb>();
 builder.Services.AddWebhooks(builder.Configuration);
 

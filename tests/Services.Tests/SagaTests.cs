@@ -178,8 +178,12 @@ public sealed class SagaTests(OrdersFixture orders, InventoryFixture inventory, 
         {
             var told = new PaymentProcessed(
                 order.ToString(), new PaymentId(payment.Id).ToString(), _user.ToString(), true, null, payment.AmountMinor, payment.Currency, orders.Clock.GetUtcNow());
-            await orders.AsAsync<OrdersDb, EventOutcome>(db =>
-                new PaymentProcessedHandler(db, new LocalCharges(payments)).HandleAsync(told, new EventContext("1", told.CloudEventType, "payments"), Cancel));
+            await orders.AsAsync<IServiceProvider, EventOutcome>(provider =>
+            {
+                var chain = new OrderChain(provider.GetRequiredService<IOrderLedger>(), new LocalStock(inventory), provider.GetRequiredService<WorkflowStarter>());
+                var handler = new PaymentProcessedHandler(provider.GetRequiredService<OrdersDb>(), new LocalCharges(payments), chain);
+                return handler.HandleAsync(told, new EventContext("1", told.CloudEventType, "payments"), Cancel);
+            });
         }
     }
 

@@ -100,5 +100,7 @@ internal sealed class LocalWorkflow(Func<Type, object> create, params (string Ac
 
     public override void ContinueAsNew(object? newInput = null, bool preserveUnprocessedEvents = true) => throw new NotSupportedException();
 
+    public override PropagatedHistory? GetPropagatedHistory() => null;
+
     public override Guid NewGuid() => throw new NotSupportedException();
 }
