@@ -70,7 +70,7 @@ internal sealed class DurableScheduler : IScheduler, IAsyncDisposable
     public async ValueTask<long> CountAsync(JobScope scope, CancellationToken cancellationToken)
     {
         var now = _time.GetUtcNow().UtcTicks;
-        return await ReadAsync(connection => JobTable.FindScope(connection, _server, scope) is not 0 and var id ? JobTable.Count(connection, id, now) : 0).ConfigureAwait(false);
+        return await ReadAsync(connection => JobTable.FindScope(connection, _queue.Server, scope) is not 0 and var id ? JobTable.Count(connection, id, now) : 0).ConfigureAwait(false);
     }
 
     public Task DeleteAsync(JobKey key, CancellationToken cancellationToken)
