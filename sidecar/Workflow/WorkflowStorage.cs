@@ -17,6 +17,9 @@ namespace DaprPlatform.Sidecar.Workflow;
 internal sealed partial class WorkflowStorage(IStateStore store, string appId, string @namespace, ILogger? logger = null) : IWorkflowStorage
 {
     private const string PropagatedKey = "propagated-history";
+    private const string MetadataKey = "metadata";
+    private const string HistoryKey = "history-";
+    private const int KeysAtATime = 256;
     private static readonly Dictionary<string, string> NoMetadata = [];
     private static readonly string[] SignatureRows = ["signature-", "sigcert-", "ext-sigcert-"];
     private static readonly byte[] Mark = "1"u8.ToArray();
@@ -68,23 +71,30 @@ internal sealed partial class WorkflowStorage(IStateStore store, string appId, s
         return ([.. keys.Select(k => k[_pending.Length..^2])], keys.Count < limit ? null : keys[^1]);
     }
 
-    /// <summary>One seek an instance, however long its history.</summary>
+    /// <summary>In the order of the rows <c>metadata</c>, since an id may have "||" in it. Long histories are passed over by a seek.</summary>
     public async ValueTask<IReadOnlyList<string>> ListAsync(string? after, int limit, CancellationToken cancellationToken)
     {
         var ids = new List<string>();
-        var cursor = after is null ? null : Prefix(after) + '\uffff';
-        while (ids.Count < limit)
+        var cursor = after is null ? null : Prefix(after) + MetadataKey;
+        while (true)
         {
-            var keys = await store.KeysAsync(_instances, cursor, 1, cancellationToken).ConfigureAwait(false);
-            if (keys.Count == 0)
-                break;
-            var rest = keys[0][_instances.Length..];
-            var id = rest[..rest.LastIndexOf("||", StringComparison.Ordinal)];
-            ids.Add(id);
-            cursor = Prefix(id) + '\uffff';
-        }
+            var keys = await store.KeysAsync(_instances, cursor, KeysAtATime, cancellationToken).ConfigureAwait(false);
+            foreach (var key in keys)
+            {
+                if (!key.EndsWith("||" + MetadataKey, StringComparison.Ordinal))
+                    continue;
+                ids.Add(key[_instances.Length..^(MetadataKey.Length + 2)]);
+                if (ids.Count == limit)
+                    return ids;
+            }
 
-        return ids;
+            if (keys.Count < KeysAtATime)
+                return ids;
+            cursor = keys[^1];
+            var row = cursor.LastIndexOf("||", StringComparison.Ordinal) + 2;
+            if (cursor.AsSpan(row).StartsWith(HistoryKey, StringComparison.Ordinal))
+                cursor = cursor[..row] + HistoryKey + '\uffff';
+        }
     }
 
     public ValueTask CommitAsync(InstanceChange change, CancellationToken cancellationToken) =>
