@@ -14,6 +14,7 @@ try
         DoctorCommand.Create(),
         BenchCommand.Create(),
         WorkflowCommand.Create(),
+        KubernetesCommand.Create(),
         PublishCommand.Create(),
         ChaosCommand.Create(),
         ConfigCommand.Create(),
