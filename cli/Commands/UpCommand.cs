@@ -1,6 +1,7 @@
 using System.CommandLine;
 using DaprPlatform.Cli.Building;
 using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.DaprEngine;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Cli.Supervision;
@@ -10,6 +11,8 @@ namespace DaprPlatform.Cli.Commands;
 
 internal sealed class UpCommand
 {
+    private const string Embedded = "embedded";
+    private const string Dapr = "dapr";
     private const string ChildOption = "--in-background";
     private readonly Repository _repository;
     private readonly RunFile _file;
@@ -17,10 +20,11 @@ internal sealed class UpCommand
     private readonly StackPrinter _printer;
     private readonly bool _json;
     private readonly int _metricsPort;
+    private readonly string _engine;
 
-    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background, int offset)
+    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background, int offset, string engine)
     {
-        (_repository, _file, _data, _json, _metricsPort) = (repository, file, data, json, MetricsServer.DefaultPort + offset);
+        (_repository, _file, _data, _json, _metricsPort, _engine) = (repository, file, data, json, MetricsServer.DefaultPort + offset, engine);
         // With --json the standard output holds the JSON and nothing else.
         _printer = new StackPrinter(json ? ConsoleSetup.Error() : AnsiConsole.Console, timed: background);
     }
@@ -31,21 +35,29 @@ internal sealed class UpCommand
         var offset = new Option<int>("--port-offset") { Description = "Added to every port of the run file, so that two stacks can run side by side." };
         var noBuild = new Option<bool>("--no-build") { Description = "Run what is built." };
         var json = StackOptions.Json();
+        var engine = new Option<string>("--engine") { DefaultValueFactory = _ => Embedded, Description = $"{Embedded}: the runtime of this program. {Dapr}: daprd, placement and scheduler of this machine, on real servers." };
+        engine.AcceptOnlyFromAmong(Embedded, Dapr);
         var child = new Option<bool>(ChildOption) { Hidden = true };
-        var command = new Command("up", "Builds and starts everything, and prints what runs where. Ctrl-C stops it.") { detach, offset, noBuild, json, child };
+        var command = new Command("up", "Builds and starts everything, and prints what runs where. Ctrl-C stops it.") { detach, offset, noBuild, engine, json, child };
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
             var repository = Repository.Find();
             var path = stack.RunFile(parsed, repository);
+            var chosen = parsed.GetRequiredValue(engine);
             var file = RunFileReader.Read(path, parsed.GetValue(offset));
-            var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child), parsed.GetValue(offset));
+            // Said before anything is built.
+            if (chosen == Dapr && DaprPrograms.Find() is null)
+                throw new CommandException(DaprPrograms.Hint);
+            if (chosen == Dapr)
+                file = DatabaseUrl.Apply(file, Environment.GetEnvironmentVariable("DATABASE_URL"));
+            var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child), parsed.GetValue(offset), chosen);
             await up.RefuseSecondAsync(cancel);
             if (!parsed.GetValue(noBuild))
                 await up.BuildAsync(cancel);
             if (!parsed.GetValue(detach))
                 return await up.RunAsync(parsed.GetValue(child), cancel);
-            string[] options = ["--file", path, "--data-dir", up._data.Path, "--port-offset", $"{parsed.GetValue(offset)}"];
+            string[] options = ["--file", path, "--data-dir", up._data.Path, "--port-offset", $"{parsed.GetValue(offset)}", "--engine", chosen];
             return await up.DetachAsync(options, cancel);
         });
         return command;
@@ -76,20 +88,32 @@ internal sealed class UpCommand
         await using var held = _data.TryLock() ?? throw new CommandException($"Another platform is starting or stopping on {_data.Path}.");
         // Paths in components are relative to the folder of the run file, as under `dapr run -f`.
         Environment.CurrentDirectory = _file.Folder;
-        await using var stack = new Stack(_repository, _file, _data, await EmbeddedRuntime.OpenAsync(_data, cancel), TimeProvider.System);
+        Stack? own = null;
+        ISidecarHost host = _engine == Dapr
+            ? DaprRuntime.Open(_file, _data, text => own?.Events.Add(EventKind.Progress, text))
+            : await EmbeddedRuntime.OpenAsync(_data, cancel);
+        await using var stack = own = new Stack(_repository, _file, _data, host, TimeProvider.System);
         await using var control = await ControlServer.StartAsync(_data.Socket, stack, cancel);
         await using var metrics = await MetricsServer.StartAsync(_metricsPort, stack, cancel);
         var printing = PrintAsync(stack.Events);
         var exitCode = 0;
         try
         {
-            await stack.StartAsync(cancel);
+            using (var starting = CancellationTokenSource.CreateLinkedTokenSource(cancel))
+            {
+                var start = stack.StartAsync(starting.Token);
+                // `down` does not wait for a start that takes its time.
+                if (await Task.WhenAny(start, stack.StopRequested) != start)
+                    await starting.CancelAsync();
+                await start;
+            }
+
             await Task.WhenAny(stack.WaitSettledAsync(cancel), stack.StopRequested, Task.Delay(Timeout.Infinite, cancel));
             if (!background && !cancel.IsCancellationRequested && !stack.StopRequested.IsCompleted)
                 PrintStatus(stack.Status(), "Ctrl-C stops everything.");
             await stack.StopRequested.WaitAsync(cancel);
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested || stack.StopRequested.IsCompleted)
         {
             exitCode = 0;
         }

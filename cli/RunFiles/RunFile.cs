@@ -9,6 +9,9 @@ internal readonly record struct ConfiguredPort(int Number, Setting? Setting);
 /// <summary>A run file, resolved: what each app gets after <c>common</c>, defaults, paths and the port offset.</summary>
 internal sealed record RunFile(string Path, string? Name, IReadOnlyList<RunApp> Apps)
 {
+    /// <summary>The database server of the apps is kept by somebody else: none is started.</summary>
+    public bool ExternalDatabase { get; init; }
+
     public string Folder => System.IO.Path.GetDirectoryName(Path)!;
 
     /// <summary>Every port that something will listen on, with the app and the meaning.</summary>

@@ -12,6 +12,8 @@ internal sealed record DatabaseSettings(ConfiguredPort Port, string User, string
     /// <exception cref="CommandException">The apps expect different ones.</exception>
     public static DatabaseSettings? From(RunFile file)
     {
+        if (file.ExternalDatabase)
+            return null;
         var wanted = file.Apps.Where(a => a.Environment.ContainsKey("POSTGRES_PORT") && Local.Contains(a.Environment.GetValueOrDefault("POSTGRES_HOST", "")))
             .Select(From)
             .DistinctBy(d => (d.Port.Number, d.User, d.Password))

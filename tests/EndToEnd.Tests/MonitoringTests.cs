@@ -8,6 +8,7 @@ namespace DaprPlatform.EndToEnd.Tests;
 /// <summary>What dashboards and alerts ask for is what the running stack says.</summary>
 public sealed partial class MonitoringTests(StackFixture stack)
 {
+    private const string Product = "MEASURED-001";
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -77,12 +78,16 @@ public sealed partial class MonitoringTests(StackFixture stack)
     private async Task OrderAsync()
     {
         using var gateway = stack.Gateway(TimeSpan.FromMinutes(2));
+        using var oper = stack.Operator(gateway);
+        // Of its own: what the seed has in stock is for other tests.
+        var products = new JsonArray(new JsonObject { ["sku"] = Product, ["name"] = "Measured product", ["priceMinor"] = 100, ["stock"] = 1000 });
+        Assert.True((await oper.SendAsync(HttpMethod.Post, "api/v1/inventory/import", new JsonObject { ["products"] = products }, Cancel)).Succeeded);
         using var customer = new Customer(gateway, $"measured-{Guid.NewGuid():N}@example.test", "Measured-Passw0rd-1");
         await customer.RegisterAsync("Measured", Cancel);
         Assert.True((await customer.SendAsync(HttpMethod.Get, "api/v1/notifications", null, Cancel)).Succeeded);
         var order = new JsonObject
         {
-            ["items"] = new JsonArray(new JsonObject { ["productId"] = "MUG-001", ["quantity"] = 1 }),
+            ["items"] = new JsonArray(new JsonObject { ["productId"] = Product, ["quantity"] = 1 }),
             ["shippingAddress"] = "1 Metrics Street, Gauge City",
         };
         var placed = await customer.SendAsync(HttpMethod.Post, "api/v1/orders", order, Cancel, ("Idempotency-Key", Guid.NewGuid().ToString()), ("Prefer", "wait=20"));

@@ -9,6 +9,7 @@ using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Cli.Settings;
 
 [assembly: AssemblyFixture(typeof(DaprPlatform.EndToEnd.Tests.StackFixture))]
+[assembly: DaprPlatform.EndToEnd.Tests.SkippedWithoutEngine]
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace DaprPlatform.EndToEnd.Tests;
@@ -23,7 +24,14 @@ public sealed class StackFixture : IAsyncLifetime
 
     internal StackStatus Status { get; private set; } = StackStatus.None;
 
-    internal string GatewayUrl => RunningStack.GatewayOf(Status);
+    internal string GatewayUrl
+    {
+        get
+        {
+            TestEngine.SkipWithout();
+            return RunningStack.GatewayOf(Status);
+        }
+    }
 
     internal RunFile RunFile { get; private set; } = null!;
 
@@ -31,17 +39,23 @@ public sealed class StackFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        if (TestEngine.IsMissing)
+            return;
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(_data, File.GetUnixFileMode(_data) | UnixFileMode.OtherExecute);
         RunFile = RunFileReader.Read(Path.Combine(_repository.Root, "dapr.yaml"), PortOffset);
         await UpAsync(CancellationToken.None);
     }
 
-    public async ValueTask DisposeAsync() => await PlatformAsync(["reset", "--yes"], CancellationToken.None);
+    public async ValueTask DisposeAsync()
+    {
+        if (!TestEngine.IsMissing)
+            await PlatformAsync(["reset", "--yes"], CancellationToken.None);
+    }
 
     internal async Task UpAsync(CancellationToken cancel)
     {
-        var output = await PlatformAsync(["up", "-d", "--json", "--port-offset", PortOffset.ToString(CultureInfo.InvariantCulture)], cancel);
+        var output = await PlatformAsync(["up", "-d", "--json", "--port-offset", PortOffset.ToString(CultureInfo.InvariantCulture), "--engine", TestEngine.Name], cancel);
         Status = Parse(output);
         Assert.True(Status.Healthy, output);
     }
@@ -94,6 +108,8 @@ public sealed class StackFixture : IAsyncLifetime
     /// <summary>Returns when a patient customer is served by every service again: after a restart breakers stay open for a moment. For the end of tests that take something down.</summary>
     internal async Task ServesAgainAsync()
     {
+        if (TestEngine.IsMissing)
+            return;
         using var gateway = Gateway(TimeSpan.FromMinutes(2));
         using var customer = new Customer(gateway, $"patient-{Guid.NewGuid():N}@example.test", "Patient-Passw0rd-1");
         await customer.RegisterAsync("Patient", CancellationToken.None);

@@ -19,12 +19,16 @@ public sealed class MigrationState<TContext>
     public void Complete() => _done.TrySetResult();
 }
 
-/// <summary>Brings the database to this build's schema (<c>AUTO_MIGRATE=true</c>) or waits until somebody else has; then seeds.</summary>
+/// <summary>
+/// Brings the database to this build's schema (<c>AUTO_MIGRATE=true</c>) or waits until somebody else has; then seeds. With <c>MIGRATE_ONLY=true</c> the process does
+/// only that, without a sidecar, and ends; its exit code is 1 when the schema cannot be made.
+/// </summary>
 internal sealed partial class Migrator<TContext>(
     IServiceScopeFactory scopes,
     MigrationState<TContext> state,
     Seeder<TContext> seeder,
     IConfiguration configuration,
+    IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<Migrator<TContext>> logger) : BackgroundService
     where TContext : DbContext
@@ -34,19 +38,23 @@ internal sealed partial class Migrator<TContext>(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var delay = TimeSpan.FromMilliseconds(200);
+        var only = configuration.GetValue("MIGRATE_ONLY", false);
         while (true)
         {
             try
             {
                 await using var scope = scopes.CreateAsyncScope();
                 var db = scope.ServiceProvider.GetRequiredService<TContext>();
-                if (configuration.GetValue("AUTO_MIGRATE", false))
+                if (only || configuration.GetValue("AUTO_MIGRATE", false))
                     await db.Database.MigrateAsync(stoppingToken);
                 else if ((await db.Database.GetPendingMigrationsAsync(stoppingToken)).Any())
                     throw new TimeoutException("Migrations are pending and AUTO_MIGRATE is not set.");
                 await seeder.Seed(scope.ServiceProvider, stoppingToken);
-                state.Complete();
                 LogReady(logger, typeof(TContext).Name);
+                if (only)
+                    lifetime.StopApplication();
+                else
+                    state.Complete();
                 return;
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested && IsWorthWaiting(e))
@@ -54,6 +62,12 @@ internal sealed partial class Migrator<TContext>(
                 LogWaiting(logger, e.Message, delay.TotalSeconds);
                 await Task.Delay(delay, time, stoppingToken);
                 delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay;
+            }
+            catch (Exception) when (only && !stoppingToken.IsCancellationRequested)
+            {
+                // Whoever started it tries again; the host ends with this exception.
+                Environment.ExitCode = 1;
+                throw;
             }
         }
     }
