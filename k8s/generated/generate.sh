@@ -4,7 +4,7 @@
 set -eu
 out=${1:-$(dirname "$0")}
 kubectl=${KUBECTL:-kubectl}
-apps="gateway:8080 users:50051 orders:50052 inventory:50053 payments:50054 basket:50055 notifications:3005"
+apps="gateway:8080 users:50051 orders:50052 inventory:50053 payments:50054 basket:50055 notifications:3005 webhooks:50056"
 namespace=distributed-systems
 
 # kubectl looks for a cluster even where it needs none.

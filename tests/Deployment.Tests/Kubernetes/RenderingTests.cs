@@ -53,7 +53,7 @@ public sealed class RenderingTests(RenderedFixture rendered) : IClassFixture<Ren
         var refined = rendered.Documents("refined/base").Where(d => d.Kind != "Namespace").ToDictionary(Key, d => Plain(d.Content));
         Assert.Equal(helm.Keys.Order(), refined.Keys.Order());
         foreach (var (key, content) in helm)
-            Assert.True(JsonNode.DeepEquals(content, refined[key]), $"{key} differs.\nChart:   {content.ToJsonString()}\nRefined: {refined[key].ToJsonString()}");
+            Assert.True(JsonNode.DeepEquals(content, refined[key]), $"{key} differs: run k8s/sync.sh.\nChart:   {content.ToJsonString()}\nRefined: {refined[key].ToJsonString()}");
 
         // A job cannot be changed: the chart names it after its version, kustomize in the overlays.
         static string Key(Document d) => $"{d.Kind}/{(d.Kind == "Job" && d.Name.StartsWith("migration", StringComparison.Ordinal) ? "migration" : d.Name)}";
@@ -115,12 +115,17 @@ public sealed class RenderingTests(RenderedFixture rendered) : IClassFixture<Ren
     public void Copies_in_the_chart_and_in_components_are_what_they_copy()
     {
         foreach (var rules in Directory.GetFiles(Support.At("monitoring", "prometheus", "rules")))
-            Assert.Equal(File.ReadAllText(rules), File.ReadAllText(Support.At("k8s", "helm", "files", Path.GetFileName(rules))));
+            Same(rules, Support.At("k8s", "helm", "files", Path.GetFileName(rules)));
+        foreach (var component in Directory.GetFiles(Support.At("components"), "*.yaml"))
+            Same(component, Support.At("k8s", "helm", "files", "components", Path.GetFileName(component)));
         foreach (var script in (string[])["script.js", "scenario.json"])
         {
-            Assert.Equal(File.ReadAllText(Support.At("loadtest", script)), File.ReadAllText(Support.At("k8s", "helm", "files", script)));
-            Assert.Equal(File.ReadAllText(Support.At("loadtest", script)), File.ReadAllText(Support.At("k8s", "refined", "components", "load-test", script)));
+            Same(Support.At("loadtest", script), Support.At("k8s", "helm", "files", script));
+            Same(Support.At("loadtest", script), Support.At("k8s", "refined", "components", "load-test", script));
         }
+
+        static void Same(string source, string copy) =>
+            Assert.True(File.Exists(copy) && File.ReadAllText(source) == File.ReadAllText(copy), $"{copy} is not {source}: run k8s/sync.sh");
     }
 
     [Fact]
