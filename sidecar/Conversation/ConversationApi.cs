@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Hosting;
@@ -130,5 +132,6 @@ internal sealed class ConversationApi(SidecarRuntime runtime) : IBuildingBlock
         }
     }
 
-    private static Task WriteAsync(ApiContext context, IMessage answer) => context.Bytes(System.Text.Encoding.UTF8.GetBytes(Formatter.Format(answer)));
+    // Written anew, since protobuf's own form has spaces and escapes that Dapr's has not.
+    private static Task WriteAsync(ApiContext context, IMessage answer) => context.Bytes(JsonSerializer.SerializeToUtf8Bytes(JsonNode.Parse(Formatter.Format(answer)), Json.Options));
 }

@@ -49,7 +49,7 @@ internal static partial class DaprdProcess
             while (true)
             {
                 // A reload is a new start in the same process, as in daprd: what is only in memory does not outlive it.
-                await using var engine = await Engine.OpenAsync(new EngineOptions { SharesStandIns = true }).ConfigureAwait(false);
+                await using var engine = await Engine.OpenAsync(new EngineOptions { SharesStandIns = true, Loggers = loggers }).ConfigureAwait(false);
                 await using var sidecar = new DaprSidecar(engine, options, loggers);
                 await sidecar.StartAsync(signals.Stopping).ConfigureAwait(false);
                 var wish = await WaitAsync(sidecar, signals).ConfigureAwait(false);

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using DaprPlatform.Sidecar.StandIns;
 using DaprPlatform.Sidecar.Invocation;
 using DaprPlatform.Sidecar.Storage;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DaprPlatform.Sidecar.Hosting;
 
@@ -21,6 +23,9 @@ public sealed record EngineOptions
     public IReadOnlyList<string>? StandInCommand { get; init; }
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Who is told what goes wrong between the sidecars and what they share.</summary>
+    public ILoggerFactory Loggers { get; init; } = NullLoggerFactory.Instance;
 
     /// <summary>The folder that all sidecars of one user on one machine have in common.</summary>
     public static string MachineDirectory => Environment.GetEnvironmentVariable("DAPR_PLATFORM_DIR") is { Length: > 0 } given

@@ -3,6 +3,7 @@ using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Sidecar.Scheduling.Wire;
 using DaprPlatform.Sidecar.StandIns;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.Scheduling;
 
@@ -10,16 +11,18 @@ namespace DaprPlatform.Sidecar.Scheduling;
 /// A scheduler in the stand-in process of the machine. Requests of concurrent callers share calls. Those that were lost with the connection are repeated, but for a job
 /// that must not exist yet: it may have been scheduled, so its caller is told.
 /// </summary>
-internal sealed class RemoteScheduler : IScheduler, IAsyncDisposable
+internal sealed partial class RemoteScheduler : IScheduler, IAsyncDisposable
 {
     private const int LargestBatch = 256;
     private readonly SchedulerStandIn.SchedulerStandInClient _client;
     private readonly string _address;
+    private readonly ILogger _logger;
     private readonly Batcher<SchedulerRequest, SchedulerAnswer> _requests;
 
-    public RemoteScheduler(CallInvoker invoker, string address)
+    public RemoteScheduler(StandInConnection connection, string address)
     {
-        _client = new SchedulerStandIn.SchedulerStandInClient(invoker);
+        _client = new SchedulerStandIn.SchedulerStandInClient(connection.Invoker);
+        _logger = connection.Logger;
         _address = address;
         _requests = new Batcher<SchedulerRequest, SchedulerAnswer>(ExecuteAsync, LargestBatch);
     }
@@ -118,57 +121,34 @@ internal sealed class RemoteScheduler : IScheduler, IAsyncDisposable
         }
     }
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "job {Name} failed")]
+    private static partial void LogFailed(ILogger logger, string name, Exception error);
+
     /// <summary>Takes part again after the process was killed.</summary>
     private sealed class Consumer : IAsyncDisposable
     {
-        private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
         private readonly RemoteScheduler _scheduler;
         private readonly JobScope _scope;
         private readonly JobHandler _handler;
-        private readonly CancellationTokenSource _leaving = new();
-        private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly Task _running;
+        private readonly StandInSession _session;
 
         public Consumer(RemoteScheduler scheduler, JobScope scope, JobHandler handler)
         {
             _scheduler = scheduler;
             _scope = scope;
             _handler = handler;
-            _running = Task.Run(RunAsync);
+            _session = new StandInSession(scheduler._logger);
+            _session.Start(StreamAsync);
         }
 
-        public Task Joined => _joined.Task;
+        public Task Joined => _session.Joined;
 
-        public async ValueTask DisposeAsync()
+        public ValueTask DisposeAsync() => _session.DisposeAsync();
+
+        private async Task StreamAsync()
         {
-            await _leaving.CancelAsync().ConfigureAwait(false);
-            await _running.ConfigureAwait(false);
-            _leaving.Dispose();
-        }
-
-        private async Task RunAsync()
-        {
-            while (!_leaving.IsCancellationRequested)
-            {
-                try
-                {
-                    using var call = _scheduler._client.Consume();
-                    await SessionAsync(call).ConfigureAwait(false);
-                }
-                catch (Exception e) when (StandInCalls.IsLost(e))
-                {
-                    // Killed: the next call starts it again.
-                }
-                catch (Exception e)
-                {
-                    _joined.TrySetException(e);
-                }
-
-                if (!_leaving.IsCancellationRequested)
-                    await Task.Delay(Pause, _leaving.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-
-            _joined.TrySetCanceled();
+            using var call = _scheduler._client.Consume();
+            await SessionAsync(call).ConfigureAwait(false);
         }
 
         private async Task SessionAsync(AsyncDuplexStreamingCall<SchedulerConsume, SchedulerDue> call)
@@ -177,12 +157,12 @@ internal sealed class RemoteScheduler : IScheduler, IAsyncDisposable
             answers.Writer.TryWrite(new SchedulerConsume { Consumer = new SchedulerConsumer { Address = _scheduler._address, Scope = SchedulerWire.Scope(_scope) } });
             var writing = WriteAsync(call, answers.Reader);
             using var lost = new CancellationTokenSource();
-            using var leave = _leaving.Token.Register(() => answers.Writer.TryWrite(new SchedulerConsume { Leave = true }));
+            using var leave = _session.Leaving.Register(() => answers.Writer.TryWrite(new SchedulerConsume { Leave = true }));
             try
             {
                 while (await call.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false))
                 {
-                    _joined.TrySetResult();
+                    _session.SetJoined();
                     if (call.ResponseStream.Current.Left)
                         answers.Writer.TryComplete();
                     foreach (var job in call.ResponseStream.Current.Jobs)
@@ -204,8 +184,9 @@ internal sealed class RemoteScheduler : IScheduler, IAsyncDisposable
             {
                 outcome = await _handler(new DueJob(new JobKey(_scope, due.Actor, due.Name), due.Job, new DateTimeOffset(due.Due, TimeSpan.Zero), due.Attempt), lost).ConfigureAwait(false);
             }
-            catch (Exception)
+            catch (Exception e)
             {
+                LogFailed(_scheduler._logger, due.Name, e);
                 outcome = JobOutcome.Failed;
             }
 
@@ -228,7 +209,7 @@ internal sealed class RemoteScheduler : IScheduler, IAsyncDisposable
 
                 await call.RequestStream.CompleteAsync().ConfigureAwait(false);
             }
-            catch (Exception e) when (StandInCalls.IsLost(e) || e is InvalidOperationException or OperationCanceledException)
+            catch (Exception e) when (StandInSession.IsEnd(e))
             {
                 // The reading side learns of it too.
             }

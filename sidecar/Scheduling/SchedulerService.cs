@@ -14,12 +14,9 @@ internal sealed class SchedulerService(StandInServers<IScheduler> servers) : Sch
     public override async Task<SchedulerBatchAnswer> Execute(SchedulerBatch request, ServerCallContext context)
     {
         var scheduler = await servers.GetAsync(request.Address).ConfigureAwait(false);
-        var answers = new Task<SchedulerAnswer>[request.Requests.Count];
-        for (var i = 0; i < answers.Length; i++)
-            answers[i] = AnswerAsync(scheduler, request.Requests[i]);
-        var all = new SchedulerBatchAnswer();
-        all.Answers.AddRange(await Task.WhenAll(answers).ConfigureAwait(false));
-        return all;
+        var answer = new SchedulerBatchAnswer();
+        answer.Answers.AddRange(await StandInCalls.AnswerAllAsync(request.Requests, r => AnswerAsync(scheduler, r)).ConfigureAwait(false));
+        return answer;
     }
 
     public override async Task List(SchedulerListRequest request, IServerStreamWriter<SchedulerListed> responseStream, ServerCallContext context)

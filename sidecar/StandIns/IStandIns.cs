@@ -1,6 +1,5 @@
 using DaprPlatform.Sidecar.Hosting;
 using Grpc.AspNetCore.Server;
-using Grpc.Core;
 
 namespace DaprPlatform.Sidecar.StandIns;
 
@@ -33,13 +32,13 @@ internal abstract class StandInKind(string name)
 /// <param name="open">Makes the server of one address in this process; disposed with the engine if it is disposable.</param>
 /// <param name="serve">Makes the gRPC service that offers the servers of this kind to other processes; every request names its address.</param>
 /// <param name="connect">Makes the client of an address.</param>
-internal sealed class StandInKind<T>(string name, Func<StandInPlace, ValueTask<T>> open, Func<StandInServers<T>, GrpcServiceOptions, GrpcMethodTable> serve, Func<CallInvoker, string, T> connect)
+internal sealed class StandInKind<T>(string name, Func<StandInPlace, ValueTask<T>> open, Func<StandInServers<T>, GrpcServiceOptions, GrpcMethodTable> serve, Func<StandInConnection, string, T> connect)
     : StandInKind(name)
     where T : class
 {
     internal ValueTask<T> OpenAsync(StandInPlace place) => open(place);
 
-    internal T Connect(CallInvoker invoker, string address) => connect(invoker, address);
+    internal T Connect(StandInConnection connection, string address) => connect(connection, address);
 
     internal override GrpcMethodTable Serve(LocalStandIns servers, GrpcServiceOptions options) => serve(new StandInServers<T>(servers, this), options);
 }

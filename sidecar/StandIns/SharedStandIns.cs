@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
 using DaprPlatform.Sidecar.Hosting;
-using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.StandIns;
 
@@ -14,7 +14,7 @@ internal sealed class SharedStandIns : IStandIns
 {
     private readonly ConcurrentDictionary<(string Kind, string Address), object> _clients = new();
     private readonly GrpcChannel _channel;
-    private readonly CallInvoker _invoker;
+    private readonly StandInConnection _connection;
 
     public SharedStandIns(EngineOptions options)
     {
@@ -32,11 +32,11 @@ internal sealed class SharedStandIns : IStandIns
             ActivityHeadersPropagator = null,
         };
         _channel = GrpcChannel.ForAddress("http://stand-in", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = null, MaxSendMessageSize = null });
-        _invoker = _channel.CreateCallInvoker();
+        _connection = new StandInConnection(_channel.CreateCallInvoker(), options.Loggers.CreateLogger("dapr.runtime.standins"));
     }
 
     public ValueTask<T> GetAsync<T>(StandInKind<T> kind, string address, CancellationToken cancellationToken = default) where T : class =>
-        ValueTask.FromResult((T)_clients.GetOrAdd((kind.Name, address), _ => kind.Connect(_invoker, address)));
+        ValueTask.FromResult((T)_clients.GetOrAdd((kind.Name, address), _ => kind.Connect(_connection, address)));
 
     public async ValueTask DisposeAsync()
     {

@@ -31,6 +31,15 @@ internal static class StandInCalls
         }
     }
 
+    /// <summary>Answers the requests of a batch, in their order. All are begun before one is awaited, so that their writes share a commit.</summary>
+    public static Task<TAnswer[]> AnswerAllAsync<TRequest, TAnswer>(RepeatedField<TRequest> requests, Func<TRequest, Task<TAnswer>> answer)
+    {
+        var running = new Task<TAnswer>[requests.Count];
+        for (var i = 0; i < running.Length; i++)
+            running[i] = answer(requests[i]);
+        return Task.WhenAll(running);
+    }
+
     public static ByteString Bytes(ReadOnlyMemory<byte> bytes) => UnsafeByteOperations.UnsafeWrap(bytes);
 
     public static KeyValuePair<string, string>[] Headers(RepeatedField<Wire.Header> headers)

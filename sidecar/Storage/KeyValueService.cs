@@ -12,13 +12,8 @@ internal sealed class KeyValueService(StandInServers<IKeyValueServer> servers) :
     public override async Task<KeyValueBatchAnswer> Execute(KeyValueBatch request, ServerCallContext context)
     {
         var server = await servers.GetAsync(request.Address).ConfigureAwait(false);
-
-        // All are begun before one is awaited, so that the writes share a commit.
-        var running = new Task<KeyValueAnswer>[request.Requests.Count];
-        for (var i = 0; i < running.Length; i++)
-            running[i] = AnswerAsync(server, request.Requests[i]);
         var answer = new KeyValueBatchAnswer();
-        answer.Answers.AddRange(await Task.WhenAll(running).ConfigureAwait(false));
+        answer.Answers.AddRange(await StandInCalls.AnswerAllAsync(request.Requests, r => AnswerAsync(server, r)).ConfigureAwait(false));
         return answer;
     }
 

@@ -7,13 +7,13 @@ namespace DaprPlatform.Sidecar.Actors.Placement;
 /// <summary>
 /// Placement in the stand-in process of the machine. A membership outlives its connection: it joins the next process again, and until then the last table is in force.
 /// </summary>
-internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPlacement
+internal sealed class RemotePlacement(StandInConnection connection, string address) : IPlacement
 {
-    private readonly PlacementStandIn.PlacementStandInClient _client = new(invoker);
+    private readonly PlacementStandIn.PlacementStandInClient _client = new(connection.Invoker);
 
     public async ValueTask<IPlacementMembership> JoinAsync(string @namespace, ActorHost host, IPlacementListener listener, CancellationToken cancellationToken)
     {
-        var membership = new Membership(_client, address, @namespace, host, listener);
+        var membership = new Membership(_client, connection, address, @namespace, host, listener);
         try
         {
             await membership.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -28,21 +28,18 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
 
     private sealed class Membership : IPlacementMembership
     {
-        private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
         private readonly PlacementStandIn.PlacementStandInClient _client;
         private readonly string _address;
         private readonly string _namespace;
         private readonly IPlacementListener _listener;
-        private readonly CancellationTokenSource _ended = new();
-        private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly StandInSession _session;
         private readonly SemaphoreSlim _writing = new(1);
         private readonly Lock _lock = new();
-        private readonly Task _running;
         private ActorHost _host;
         private IClientStreamWriter<PlacementRequest>? _stream;
         private (long Number, TaskCompletionSource Done) _report;
 
-        public Membership(PlacementStandIn.PlacementStandInClient client, string address, string @namespace, ActorHost host, IPlacementListener listener)
+        public Membership(PlacementStandIn.PlacementStandInClient client, StandInConnection connection, string address, string @namespace, ActorHost host, IPlacementListener listener)
         {
             _client = client;
             _address = address;
@@ -51,10 +48,11 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
             _listener = listener;
             _report = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
             _report.Done.SetResult();
-            _running = Task.Run(RunAsync);
+            _session = new StandInSession(connection.Logger);
+            _session.Start(StreamAsync);
         }
 
-        public Task Ready => _ready.Task;
+        public Task Ready => _session.Joined;
 
         public async Task ReportAsync(IReadOnlyList<string> types, CancellationToken cancellationToken)
         {
@@ -75,12 +73,7 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
             await done.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        public async ValueTask DisposeAsync()
-        {
-            await _ended.CancelAsync().ConfigureAwait(false);
-            await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            _ended.Dispose();
-        }
+        public ValueTask DisposeAsync() => _session.DisposeAsync();
 
         private PlacementRequest Report()
         {
@@ -89,30 +82,17 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
             return new PlacementRequest { Report = report };
         }
 
-        private async Task RunAsync()
+        private async Task StreamAsync()
         {
-            for (var again = false; !_ended.IsCancellationRequested; again |= _ready.Task.IsCompleted)
+            try
             {
-                try
-                {
-                    using var call = _client.Join(cancellationToken: _ended.Token);
-                    await StayAsync(call, again).ConfigureAwait(false);
-                }
-                catch (Exception) when (_ended.IsCancellationRequested)
-                {
-                    return;
-                }
-                catch (Exception)
-                {
-                    // The process has ended or does not start; the next connection starts another.
-                }
-                finally
-                {
-                    lock (_lock)
-                        _stream = null;
-                }
-
-                await Task.Delay(Pause, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                using var call = _client.Join(cancellationToken: _session.Leaving);
+                await StayAsync(call, again: _session.HasJoined).ConfigureAwait(false);
+            }
+            finally
+            {
+                lock (_lock)
+                    _stream = null;
             }
         }
 
@@ -140,7 +120,7 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
 
             if (missed is not null)
                 await WriteAsync(missed).ConfigureAwait(false);
-            while (await call.ResponseStream.MoveNext(_ended.Token).ConfigureAwait(false))
+            while (await call.ResponseStream.MoveNext(_session.Leaving).ConfigureAwait(false))
             {
                 switch (call.ResponseStream.Current)
                 {
@@ -152,7 +132,7 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
                         // A server that has just begun knows nobody yet: until it does, the last table stays.
                         if (!again || commit.Version > 0)
                             _listener.Commit(PlacementService.FromWire(commit));
-                        _ready.TrySetResult();
+                        _session.SetJoined();
                         break;
                     case { KindCase: PlacementResponse.KindOneofCase.Reported, Reported: var number }:
                         lock (_lock)
@@ -178,7 +158,7 @@ internal sealed class RemotePlacement(CallInvoker invoker, string address) : IPl
                 if (stream is not null)
                     await stream.WriteAsync(request).ConfigureAwait(false);
             }
-            catch (Exception e) when (StandInCalls.IsLost(e) || e is InvalidOperationException)
+            catch (Exception e) when (StandInSession.IsEnd(e))
             {
                 // The reading side notices it too and joins again.
             }

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using DaprPlatform.Sidecar.StandIns.Wire;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.StandIns.Log;
 
@@ -10,11 +11,13 @@ internal sealed class RemoteMessageLog : IMessageLog, IAsyncDisposable
     private const int LargestBatch = 1000;
     private readonly MessageLogStandIn.MessageLogStandInClient _client;
     private readonly string _address;
+    private readonly ILogger _logger;
     private readonly Batcher<LogAppend, string?> _appends;
 
-    public RemoteMessageLog(CallInvoker invoker, string address)
+    public RemoteMessageLog(StandInConnection connection, string address)
     {
-        _client = new MessageLogStandIn.MessageLogStandInClient(invoker);
+        _client = new MessageLogStandIn.MessageLogStandInClient(connection.Invoker);
+        _logger = connection.Logger;
         _address = address;
         _appends = new Batcher<LogAppend, string?>(AppendAllAsync, LargestBatch);
     }
@@ -69,59 +72,28 @@ internal sealed class RemoteMessageLog : IMessageLog, IAsyncDisposable
     /// <summary>A membership that is taken up again when the process was killed.</summary>
     private sealed class Member : IAsyncDisposable
     {
-        private static readonly TimeSpan RejoinPause = TimeSpan.FromMilliseconds(100);
         private readonly RemoteMessageLog _log;
         private readonly LogMembership _membership;
         private readonly LogConsumer _consumer;
-        private readonly CancellationTokenSource _stopping = new();
-        private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly Task _running;
+        private readonly StandInSession _session;
 
         public Member(RemoteMessageLog log, LogMembership membership, LogConsumer consumer)
         {
             _log = log;
             _membership = membership;
             _consumer = consumer;
-            _running = Task.Run(RunAsync);
+            _session = new StandInSession(log._logger);
+            _session.Start(StreamAsync);
         }
 
-        public Task Joined => _joined.Task;
+        public Task Joined => _session.Joined;
 
-        public async ValueTask DisposeAsync()
+        public ValueTask DisposeAsync() => _session.DisposeAsync();
+
+        private async Task StreamAsync()
         {
-            await _stopping.CancelAsync().ConfigureAwait(false);
-            await _running.ConfigureAwait(false);
-            _stopping.Dispose();
-        }
-
-        private async Task RunAsync()
-        {
-            while (!_stopping.IsCancellationRequested)
-            {
-                try
-                {
-                    using var call = _log._client.Join();
-                    await new Session(this, call).RunAsync().ConfigureAwait(false);
-                }
-                catch (LogException e)
-                {
-                    _joined.TrySetException(e);
-                    return;
-                }
-                catch (Exception e) when (StandInCalls.IsLost(e))
-                {
-                    // Killed: the next call starts it again.
-                }
-                catch (Exception e)
-                {
-                    _joined.TrySetException(e);
-                }
-
-                if (!_stopping.IsCancellationRequested)
-                    await Task.Delay(RejoinPause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-
-            _joined.TrySetCanceled();
+            using var call = _log._client.Join();
+            await new Session(this, call).RunAsync().ConfigureAwait(false);
         }
 
         private sealed class Session(Member member, AsyncDuplexStreamingCall<JoinRequest, JoinResponse> call)
@@ -136,7 +108,7 @@ internal sealed class RemoteMessageLog : IMessageLog, IAsyncDisposable
                 {
                     Membership = new JoinMembership { Address = member._log._address, Group = member._membership.Group, Topic = member._membership.Topic, FromOldest = member._membership.FromOldest },
                 });
-                using var stop = member._stopping.Token.Register(() => _ = LeaveAsync());
+                using var stop = member._session.Leaving.Register(() => _ = LeaveAsync());
                 try
                 {
                     while (await call.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false))
@@ -159,11 +131,11 @@ internal sealed class RemoteMessageLog : IMessageLog, IAsyncDisposable
                     case JoinResponse.KindOneofCase.Ready when response.Ready.Error.Length > 0:
                         throw new LogException(response.Ready.Error);
                     case JoinResponse.KindOneofCase.Ready:
-                        member._joined.TrySetResult();
+                        member._session.SetJoined();
                         break;
                     case JoinResponse.KindOneofCase.Assigned:
                         var reader = new Reader(this, response.Assigned);
-                        var revoked = CancellationTokenSource.CreateLinkedTokenSource(member._stopping.Token);
+                        var revoked = CancellationTokenSource.CreateLinkedTokenSource(member._session.Leaving);
                         lock (_partitions)
                             _partitions[response.Assigned] = (reader, revoked, Task.Run(() => ConsumeAsync(reader, revoked.Token), CancellationToken.None));
                         break;
@@ -230,7 +202,7 @@ internal sealed class RemoteMessageLog : IMessageLog, IAsyncDisposable
                         await call.RequestStream.WriteAsync(request).ConfigureAwait(false);
                     await call.RequestStream.CompleteAsync().ConfigureAwait(false);
                 }
-                catch (Exception e) when (StandInCalls.IsLost(e) || e is InvalidOperationException or OperationCanceledException)
+                catch (Exception e) when (StandInSession.IsEnd(e))
                 {
                     // The reading side learns of it too.
                 }

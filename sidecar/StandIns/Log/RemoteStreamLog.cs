@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using DaprPlatform.Sidecar.StandIns.Wire;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.StandIns.Log;
 
@@ -10,11 +11,13 @@ internal sealed class RemoteStreamLog : IStreamLog, IAsyncDisposable
     private const int LargestBatch = 1000;
     private readonly StreamLogStandIn.StreamLogStandInClient _client;
     private readonly string _address;
+    private readonly ILogger _logger;
     private readonly Batcher<StreamAdd, bool> _adds;
 
-    public RemoteStreamLog(CallInvoker invoker, string address)
+    public RemoteStreamLog(StandInConnection connection, string address)
     {
-        _client = new StreamLogStandIn.StreamLogStandInClient(invoker);
+        _client = new StreamLogStandIn.StreamLogStandInClient(connection.Invoker);
+        _logger = connection.Logger;
         _address = address;
         _adds = new Batcher<StreamAdd, bool>(AddAllAsync, LargestBatch);
     }
@@ -61,16 +64,13 @@ internal sealed class RemoteStreamLog : IStreamLog, IAsyncDisposable
     /// </summary>
     private sealed class Member : IStreamMember
     {
-        private static readonly TimeSpan RejoinPause = TimeSpan.FromMilliseconds(100);
         private readonly RemoteStreamLog _log;
         private readonly string _stream;
         private readonly string _group;
-        private readonly CancellationTokenSource _stopping = new();
-        private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly StandInSession _session;
         private readonly Lock _lock = new();
         private readonly HashSet<long> _held = [];
         private readonly List<long> _late = [];
-        private readonly Task _running;
         private Channel<StreamJoinRequest>? _requests;
         private (int Count, TaskCompletionSource<IReadOnlyList<LogMessage>> Done)? _taking;
         private (StreamJoinRequest Request, TaskCompletionSource<IReadOnlyList<LogMessage>> Done)? _reclaiming;
@@ -80,10 +80,11 @@ internal sealed class RemoteStreamLog : IStreamLog, IAsyncDisposable
             _log = log;
             _stream = stream;
             _group = group;
-            _running = Task.Run(RunAsync);
+            _session = new StandInSession(log._logger);
+            _session.Start(StreamAsync);
         }
 
-        public Task Joined => _joined.Task;
+        public Task Joined => _session.Joined;
 
         public async ValueTask<IReadOnlyList<LogMessage>> TakeAsync(int count, CancellationToken cancellationToken)
         {
@@ -132,39 +133,15 @@ internal sealed class RemoteStreamLog : IStreamLog, IAsyncDisposable
             }
         }
 
-        public async ValueTask DisposeAsync()
-        {
-            await _stopping.CancelAsync().ConfigureAwait(false);
-            await _running.ConfigureAwait(false);
-            _stopping.Dispose();
-        }
+        public ValueTask DisposeAsync() => _session.DisposeAsync();
 
         // Under the lock. Between two connections nothing is sent; the next one begins with what was missed.
         private void Send(StreamJoinRequest request) => _requests?.Writer.TryWrite(request);
 
-        private async Task RunAsync()
+        private async Task StreamAsync()
         {
-            while (!_stopping.IsCancellationRequested)
-            {
-                try
-                {
-                    using var call = _log._client.Join();
-                    await ServeAsync(call).ConfigureAwait(false);
-                }
-                catch (Exception e) when (StandInCalls.IsLost(e))
-                {
-                    // Killed: the next call starts it again.
-                }
-                catch (Exception e)
-                {
-                    _joined.TrySetException(e);
-                }
-
-                if (!_stopping.IsCancellationRequested)
-                    await Task.Delay(RejoinPause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-
-            _joined.TrySetCanceled();
+            using var call = _log._client.Join();
+            await ServeAsync(call).ConfigureAwait(false);
         }
 
         private async Task ServeAsync(AsyncDuplexStreamingCall<StreamJoinRequest, StreamJoinResponse> call)
@@ -184,7 +161,7 @@ internal sealed class RemoteStreamLog : IStreamLog, IAsyncDisposable
             }
 
             var writing = WriteAsync(requests.Reader, call.RequestStream);
-            using var stop = _stopping.Token.Register(() => requests.Writer.TryComplete());
+            using var stop = _session.Leaving.Register(() => requests.Writer.TryComplete());
             try
             {
                 while (await call.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false))
@@ -193,7 +170,7 @@ internal sealed class RemoteStreamLog : IStreamLog, IAsyncDisposable
                     switch (response.KindCase)
                     {
                         case StreamJoinResponse.KindOneofCase.Ready:
-                            _joined.TrySetResult();
+                            _session.SetJoined();
                             break;
                         case StreamJoinResponse.KindOneofCase.Taken:
                             Complete(_taking?.Done, response.Taken);
@@ -224,7 +201,7 @@ internal sealed class RemoteStreamLog : IStreamLog, IAsyncDisposable
                     await stream.WriteAsync(request).ConfigureAwait(false);
                 await stream.CompleteAsync().ConfigureAwait(false);
             }
-            catch (Exception e) when (StandInCalls.IsLost(e) || e is InvalidOperationException or OperationCanceledException)
+            catch (Exception e) when (StandInSession.IsEnd(e))
             {
                 // The reading side learns of it too.
             }
