@@ -21,7 +21,7 @@ public sealed class ResourceKindTests : IDisposable
               workflows:
               - name: Order*
                 operations: [schedule, terminate]
-                requires: [x]
+                requires: [{eventType: activity, status: Completed, name: Check, appID: web}]
               activities:
               - name: Pay
             """));
@@ -31,7 +31,7 @@ public sealed class ResourceKindTests : IDisposable
         var workflow = Assert.Single(rule.Workflows);
         Assert.Equal("Order*", workflow.Name);
         Assert.Equal(["schedule", "terminate"], workflow.Operations);
-        Assert.Equal(["x"], workflow.Requires);
+        Assert.Equal([new WorkflowAccessRequirement("activity", "Completed", "Check", "web")], workflow.Requires);
         Assert.Equal("Pay", Assert.Single(rule.Activities).Name);
     }
 
@@ -41,6 +41,7 @@ public sealed class ResourceKindTests : IDisposable
     [InlineData("rules: [{callers: [{appID: ''}]}]")]
     [InlineData("rules: [{callers: [{appID: a}], workflows: [{operations: [schedule]}]}]")]
     [InlineData("rules: [{callers: [{appID: a}], workflows: [{name: w, operations: [{}]}]}]")]
+    [InlineData("rules: [{callers: [{appID: a}], activities: [{name: x, requires: [x]}]}]")]
     [InlineData("rules: 7")]
     public void A_malformed_workflow_access_policy_counts_and_allows_nothing(string spec) => Assert.Empty(Assert.Single(Policies(spec)).Rules);
 
