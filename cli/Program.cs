@@ -9,6 +9,7 @@ try
 {
     var root = new RootCommand("Runs the commerce platform on this machine: its services, their Dapr sidecars and PostgreSQL.")
     {
+        AuditCommand.Create(),
         UpCommand.Create(),
         LogsCommand.Create(),
         DoctorCommand.Create(),

@@ -15,7 +15,7 @@ internal static class BenchCommand
     private const double BytesPerMegabyte = 1024 * 1024;
     private static readonly int[] ClientCounts = [1, ReferenceClients, 32];
 
-    public static Command Create() => new("bench", "Measures, on a stack of its own that is gone afterwards.") { Orders(), Workflow() };
+    public static Command Create() => new("bench", "Measures, on a stack of its own that is gone afterwards.") { Orders(), Workflow(), Login() };
 
     private static Command Orders()
     {
@@ -46,6 +46,46 @@ internal static class BenchCommand
             var reference = figures.Single(f => f.Clients == ReferenceClients);
             var report = new OrdersReport(reference.OrdersPerSecond, reference.P50Ms, reference.P95Ms, reference.P99Ms, stack.StartSeconds,
                 Math.Round(status.ResidentBytes / BytesPerMegabyte), Math.Round(status.RuntimeResidentBytes / BytesPerMegabyte), Environment.ProcessorCount, figures, bench.Failures);
+            if (parsed.GetValue(json))
+                Json(report);
+            else
+                Print(report);
+            return report.Failures.Count == 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static Command Login()
+    {
+        var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 10, Description = "For each number of clients." };
+        var json = StackOptions.Json();
+        var command = new Command("login", "Logins/s with 1, 8 and 32 clients, what the hash of the password costs, and how fast the same way is without it.") { seconds, json };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var printer = new StackPrinter(ConsoleSetup.Error());
+            var repository = Repository.Find();
+            var runFile = Path.Combine(repository.Root, "dapr.yaml");
+            await using var stack = await BenchStack.StartAsync(repository, runFile, PortOffset, printer.Progress, cancel, measured: false);
+            var users = RunFileReader.Read(runFile, PortOffset).Apps.Single(a => a.AppId == "users");
+            var iterations = users.Environment.TryGetValue("PASSWORD_ITERATIONS", out var set) ? int.Parse(set, System.Globalization.CultureInfo.InvariantCulture) : LoginBench.DefaultIterations;
+            using var gateway = new GatewayClient(RunningStack.GatewayOf(stack.Status), TimeSpan.FromMinutes(1), TimeProvider.System);
+            var bench = new LoginBench(gateway, stack);
+            await bench.PrepareAsync(ClientCounts[^1], cancel);
+            var duration = TimeSpan.FromSeconds(parsed.GetValue(seconds));
+            await bench.LoginsAsync(ReferenceClients, duration, cancel);
+            var figures = new List<LoginFigure>();
+            foreach (var clients in ClientCounts)
+            {
+                figures.Add(await bench.LoginsAsync(clients, duration, cancel));
+                printer.Progress($"{clients} clients: {figures[^1].LoginsPerSecond} logins/s, p50 {figures[^1].P50Ms} ms");
+            }
+
+            var refreshes = await bench.RefreshesAsync(ReferenceClients, duration, cancel);
+            var reference = figures.Single(f => f.Clients == ReferenceClients);
+            var hash = LoginBench.HashMs(iterations);
+            var report = new LoginReport(reference.LoginsPerSecond, reference.P50Ms, reference.P95Ms, reference.P99Ms, refreshes.LoginsPerSecond, iterations, hash,
+                Math.Round(Math.Min(100, 100 * hash / reference.ProcessorMsPerLogin), 1), LoginBench.DefaultIterations, LoginBench.HashMs(LoginBench.DefaultIterations),
+                Environment.ProcessorCount, LoginBench.Why, figures, bench.Failures);
             if (parsed.GetValue(json))
                 Json(report);
             else
@@ -94,6 +134,20 @@ internal static class BenchCommand
         AnsiConsole.WriteLine($"start {report.StartSeconds} s, memory of the whole stack {report.ResidentMegabytes} MB (runtime {report.RuntimeResidentMegabytes} MB), {report.Processors} processors");
         foreach (var (failure, orders) in report.Failures)
             AnsiConsole.MarkupLine($"[red]![/] {orders} orders {Markup.Escape(failure)}");
+    }
+
+    private static void Print(LoginReport report)
+    {
+        var table = new Table().Border(TableBorder.Rounded).AddColumns("clients", "logins/s", "p50 ms", "p95 ms", "p99 ms", "processor ms a login");
+        foreach (var f in report.Clients)
+            table.AddRow($"{f.Clients}", $"{f.LoginsPerSecond}", $"{f.P50Ms}", $"{f.P95Ms}", $"{f.P99Ms}", $"{f.ProcessorMsPerLogin}");
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"the hash (PBKDF2-SHA512, {report.Iterations} iterations) costs {report.HashMs} ms of processor, {report.HashPercent} % of a login; "
+            + $"with the {report.DefaultIterations} iterations of a deployment that sets nothing {report.DefaultHashMs} ms");
+        AnsiConsole.WriteLine($"the same way without a password: {report.RefreshesPerSecond} refreshes/s; {report.Processors} processors");
+        AnsiConsole.WriteLine(report.Why);
+        foreach (var (failure, logins) in report.Failures)
+            AnsiConsole.MarkupLine($"[red]![/] {logins} logins {Markup.Escape(failure)}");
     }
 
     private static void Print(WorkflowReport report)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DaprPlatform.Cli.Audit;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.Retail;
 using DaprPlatform.Cli.RunFiles;
@@ -56,11 +57,18 @@ internal sealed class RunningStack
     public Invariants Invariants() => InvariantsOf(_file, Status);
 
     /// <exception cref="CommandException">The stack has no database of its own.</exception>
-    public static Invariants InvariantsOf(RunFile file, StackStatus status)
+    public AuditReader Audit() => new(ConnectionsOf(_file, Status));
+
+    /// <exception cref="CommandException">The stack has no database of its own.</exception>
+    public static Invariants InvariantsOf(RunFile file, StackStatus status) => new(ConnectionsOf(file, status));
+
+    /// <summary>From a service to the connection string of its database.</summary>
+    /// <exception cref="CommandException">The stack has no database of its own.</exception>
+    public static Func<string, string> ConnectionsOf(RunFile file, StackStatus status)
     {
         var settings = DatabaseSettings.From(file) ?? throw new CommandException("The stack has no PostgreSQL of its own: the invariants cannot be looked up.");
         var port = status.Postgres?.Port ?? throw new CommandException("PostgreSQL does not run.");
-        return new Invariants(service => new NpgsqlConnectionStringBuilder
+        return service => new NpgsqlConnectionStringBuilder
         {
             Host = "127.0.0.1",
             Port = port,
@@ -69,6 +77,6 @@ internal sealed class RunningStack
             Database = file.Apps.FirstOrDefault(a => a.AppId == service)?.Environment.GetValueOrDefault("POSTGRES_DB") ?? service,
             Pooling = false,
             Timeout = 10,
-        }.ConnectionString);
+        }.ConnectionString;
     }
 }

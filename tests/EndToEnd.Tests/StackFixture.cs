@@ -35,6 +35,8 @@ public sealed class StackFixture : IAsyncLifetime
 
     internal RunFile RunFile { get; private set; } = null!;
 
+    internal string DataPath => _data;
+
     internal string Root => _repository.Root;
 
     public async ValueTask InitializeAsync()
@@ -118,6 +120,9 @@ public sealed class StackFixture : IAsyncLifetime
     }
 
     internal Customer Operator(GatewayClient gateway) => RunningStack.OperatorOf(RunFile, gateway);
+
+    /// <summary>The connection string of a service's database.</summary>
+    internal string DatabaseOf(string service) => RunningStack.ConnectionsOf(RunFile, Status)(service);
 
     internal Invariants Invariants() => RunningStack.InvariantsOf(RunFile, Status);
 

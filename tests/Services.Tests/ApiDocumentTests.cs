@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using DaprPlatform.Services.Tests.Fixtures;
 using Xunit;
@@ -32,6 +33,7 @@ public sealed class ApiDocumentTests
             foreach (var (method, operation) in item!.AsObject().Where(o => Methods.Contains(o.Key)))
             {
                 var responses = operation!["responses"]!.AsObject().Select(r => r.Key).ToHashSet();
+                var parameters = operation["parameters"]?.AsArray().Select(p => (string)p!["name"]!).ToHashSet() ?? [];
                 names.Add((string?)operation["operationId"] ?? "");
                 Require((string?)operation["operationId"] is { Length: > 0 }, "has no operationId");
                 Require((string?)operation["summary"] is { Length: > 0 }, "has no summary");
@@ -39,6 +41,24 @@ public sealed class ApiDocumentTests
                 Require(responses.Any(r => r[0] == '2'), "has no success");
                 Require(operation["security"] is null || responses.Contains("401"), "needs a user and does not say 401");
                 Require(operation["requestBody"] is null || (responses.Contains("400") && responses.Contains("413")), "takes a body and does not say 400 and 413");
+                foreach (var (status, response) in operation["responses"]!.AsObject())
+                {
+                    Require((string?)response!["description"] is { Length: > 0 }, $"says nothing of {status}");
+                    if (status[0] is '4' or '5')
+                        Require(response["content"]?["application/problem+json"] is { } problem && (int?)problem["example"]?["status"] == int.Parse(status, CultureInfo.InvariantCulture), $"has no example of the problem {status}");
+                    Require(status is not ("429" or "503") || response["headers"]?["Retry-After"] is not null, $"has no Retry-After at {status}");
+                    Require(response["content"]?["application/json"] is not { } body || body["example"] is not null, $"has no example of {status}");
+                    // Lists are paged, sorted and linked in one way.
+                    if (status == "200" && response["content"]?["application/json"]?["example"]?["page"] is { } page)
+                    {
+                        Require(page["total"] is not null && page["limit"] is not null, "has a page without total or limit");
+                        Require(response["headers"]?["Link"] is not null, "is a list without Link");
+                        Require(((string[])["page", "limit", "cursor"]).All(parameters.Contains), "is a list without page, limit or cursor");
+                    }
+                }
+                Require(operation["requestBody"]?["content"]?["application/json"] is not { } sent || Fits(sent["example"], sent["schema"], document), "has no example of what it takes, or one that does not fit");
+                Require(operation["security"] is null || operation["security"]!.AsArray().All(s => s!.AsObject().All(n => document["components"]!["securitySchemes"]![n.Key] is not null)), "names a security scheme that is not there");
+                Require(!path.Contains('{') || parameters.Contains(path[(path.IndexOf('{') + 1)..path.IndexOf('}')]), "does not describe what its path names");
                 Require(!path.Contains('{') || responses.Contains("404"), "names a resource and does not say 404");
 
                 void Require(bool holds, string what)
@@ -50,6 +70,21 @@ public sealed class ApiDocumentTests
         }
         Assert.Empty(wrong);
         Assert.Equal(names.Count, names.Distinct(StringComparer.Ordinal).Count());
+    }
+
+    /// <summary>Whether an example has what its schema says: the names, and nothing besides.</summary>
+    private static bool Fits(JsonNode? example, JsonNode? schema, JsonNode document)
+    {
+        if ((string?)schema?["$ref"] is { } reference)
+            schema = document["components"]!["schemas"]![reference[(reference.LastIndexOf('/') + 1)..]];
+        return example switch
+        {
+            JsonObject members => schema?["properties"] is JsonObject properties
+                && members.Count == properties.Count && members.All(m => properties.ContainsKey(m.Key) && (m.Value is null || Fits(m.Value, properties[m.Key], document))),
+            JsonArray entries => entries.Count > 0 && entries.All(e => Fits(e, schema?["items"], document)),
+            JsonValue => schema is not null,
+            _ => false,
+        };
     }
 
     private static async Task<string> DocumentAsync(string service)

@@ -60,6 +60,7 @@ public sealed class RouteMatrixTests
     [
         .. Rpc("dapr.proto.runtime.v1.AppCallback", Everybody, "OnInvoke", "ListTopicSubscriptions", "OnTopicEvent", "OnBulkTopicEvent", "ListInputBindings", "OnBindingEvent", "OnJobEvent"),
         .. Rpc("dapr.proto.runtime.v1.AppCallbackHealthCheck", Everybody, "HealthCheck"),
+        .. Rpc("grpc.health.v1.Health", Everybody, "Check", "Watch"),
     ];
 
     private static readonly Dictionary<string, string[]> Matrix = new(StringComparer.Ordinal)
@@ -180,7 +181,11 @@ public sealed class RouteMatrixTests
         {
             request.Content = new StringContent("{}", new MediaTypeHeaderValue("application/json"));
         }
-        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseContentRead, Cancel);
+        using var response = await client.SendAsync(
+            request,
+            // A watch has no end.
+            pattern.EndsWith("/Watch", StringComparison.Ordinal) ? HttpCompletionOption.ResponseHeadersRead : HttpCompletionOption.ResponseContentRead,
+            Cancel);
         if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
             return (int)response.StatusCode;
         if (!isRpc)

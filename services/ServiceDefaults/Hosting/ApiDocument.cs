@@ -27,6 +27,7 @@ internal static class ApiDocument
             });
             options.OperationFilter<SecurityFilter>();
             options.OperationFilter<RefusalFilter>();
+            options.DocumentFilter<ApiExamples>();
         });
     }
 

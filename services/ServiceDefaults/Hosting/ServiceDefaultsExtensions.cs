@@ -18,6 +18,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 
 namespace DaprPlatform.ServiceDefaults;
@@ -59,7 +60,14 @@ public static class ServiceDefaultsExtensions
         services.AddSingleton<SlowCallsInterceptor>();
         services.AddSingleton<AppCallbackService>();
         services.AddSingleton<OutboxPublisher>();
-        services.AddHealthChecks().AddCheck<SidecarHealthCheck>("sidecar", timeout: TimeSpan.FromSeconds(3));
+        services.AddSingleton<ServingState>();
+        services.AddSingleton<IHealthCheckPublisher>(static provider => provider.GetRequiredService<ServingState>());
+        services.Configure<HealthCheckPublisherOptions>(options => (options.Delay, options.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10)));
+        services.AddSingleton<GrpcHealthService>();
+        services.AddSingleton<GrpcReflectionService>();
+        services.AddSingleton<DrainState>();
+        services.AddHostedService<Drain>();
+        services.AddHealthChecks().AddCheck<DrainState>("stopping").AddCheck<SidecarHealthCheck>("sidecar", timeout: TimeSpan.FromSeconds(3));
         services.AddExceptionHandler<ProblemWriter>();
         // A body that is no JSON must reach the problem writer, in production too.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
@@ -67,7 +75,7 @@ public static class ServiceDefaultsExtensions
         services.AddTokens(builder.Configuration);
         services.AddFrontendOrigins(builder.Configuration);
         services.AddApiDocument(appId);
-        services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(8));
+        services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(8 + Math.Clamp(builder.Configuration.GetValue("DRAIN_SECONDS", 0), 0, 60)));
         return builder;
     }
 
@@ -94,11 +102,14 @@ public static class ServiceDefaultsExtensions
         return app;
     }
 
-    /// <summary>The endpoints through which the sidecar delivers events and probes a gRPC app.</summary>
+    /// <summary>The endpoints through which the sidecar delivers events and probes a gRPC app, gRPC's health protocol, and in development its reflection.</summary>
     public static WebApplication MapAppCallbacks(this WebApplication app)
     {
         app.MapGrpcService<AppCallbackService>();
         app.MapGrpcService<AppHealthService>();
+        app.MapGrpcService<GrpcHealthService>();
+        if (app.Environment.IsDevelopment() || app.Configuration.GetValue("GRPC_REFLECTION", false))
+            app.MapGrpcService<GrpcReflectionService>();
         return app;
     }
 

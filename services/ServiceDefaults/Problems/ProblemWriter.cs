@@ -98,7 +98,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> logger) : IEx
 
     private static ProblemException ForStatus(int status) => new(status, CodeOf(status), TitleOf(status));
 
-    private static string CodeOf(int status) => status switch
+    internal static string CodeOf(int status) => status switch
     {
         400 => "bad-request",
         401 => "unauthorized",

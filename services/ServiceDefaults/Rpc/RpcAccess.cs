@@ -33,6 +33,8 @@ public static class RpcAccess
 internal sealed class RpcGuard : Interceptor
 {
     private const string OwnPackages = "/daprplatform.";
+    // Asked by whoever runs the service, who has no token of the sidecar's.
+    private const string HealthPackage = "/grpc.health.";
     private readonly IHttpContextAccessor _accessor;
     private readonly HashSet<string> _open;
     private readonly byte[]? _appToken;
@@ -48,7 +50,8 @@ internal sealed class RpcGuard : Interceptor
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
         var http = _accessor.HttpContext ?? throw new InvalidOperationException("There is no request.");
-        if (_appToken is not null && !CryptographicOperations.FixedTimeEquals(_appToken, Encoding.UTF8.GetBytes(http.Request.Headers["dapr-api-token"].ToString())))
+        if (_appToken is not null && !context.Method.StartsWith(HealthPackage, StringComparison.Ordinal)
+            && !CryptographicOperations.FixedTimeEquals(_appToken, Encoding.UTF8.GetBytes(http.Request.Headers["dapr-api-token"].ToString())))
             throw Refusals.Unauthorized("not-from-sidecar", "Calls to this port come through the sidecar.");
         // The sidecar's own calls (events, jobs, health) have no user.
         if (context.Method.StartsWith(OwnPackages, StringComparison.Ordinal)

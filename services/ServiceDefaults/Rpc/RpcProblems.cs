@@ -2,15 +2,22 @@ using System.Globalization;
 using DaprPlatform.Contracts.Common;
 using DaprPlatform.ServiceDefaults.Problems;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
 using Grpc.Core;
 
 namespace DaprPlatform.ServiceDefaults.Rpc;
 
-/// <summary>Carries a <see cref="ProblemException"/> across a gRPC call: a fitting status, and all of it in the trailer <c>problem-bin</c>.</summary>
+/// <summary>
+/// Carries a <see cref="ProblemException"/> across a gRPC call: a fitting status, all of it in the trailer <c>problem-bin</c> for services of ours, and what any
+/// client can read of it as a rich status in <c>grpc-status-details-bin</c> (https://grpc.io/docs/guides/error/#richer-error-model).
+/// </summary>
 public static class RpcProblems
 {
     private const string Trailer = "problem-bin";
     private const string RetryAfter = "retryAfterSeconds";
+    private const string RichTrailer = "grpc-status-details-bin";
+    private const string Domain = "daprplatform";
 
     public static RpcException ToRpc(ProblemException problem)
     {
@@ -25,7 +32,30 @@ public static class RpcProblems
             error.Messages.AddRange(messages);
             message.Errors.Add(error);
         }
-        return new RpcException(new Status(CodeOf(problem.Status), problem.Message), new Metadata { { Trailer, message.ToByteArray() } });
+        return new RpcException(new Grpc.Core.Status(CodeOf(problem.Status), problem.Message), new Metadata
+        {
+            { Trailer, message.ToByteArray() },
+            { RichTrailer, RichStatus(problem).ToByteArray() },
+        });
+    }
+
+    private static Google.Rpc.Status RichStatus(ProblemException problem)
+    {
+        var status = new Google.Rpc.Status { Code = (int)CodeOf(problem.Status), Message = problem.Message };
+        var info = new ErrorInfo { Reason = problem.Code, Domain = Domain };
+        foreach (var (name, value) in problem.Extensions)
+            info.Metadata[name] = value;
+        status.Details.Add(Any.Pack(info));
+        if (problem.RetryAfterSeconds is { } seconds)
+            status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)) }));
+        if (problem.Errors.Count > 0)
+        {
+            var request = new BadRequest();
+            foreach (var (field, messages) in problem.Errors)
+                request.FieldViolations.AddRange(messages.Select(m => new BadRequest.Types.FieldViolation { Field = field, Description = m }));
+            status.Details.Add(Any.Pack(request));
+        }
+        return status;
     }
 
     /// <summary>The problem the service sent, or for a failure on the way one that says so.</summary>

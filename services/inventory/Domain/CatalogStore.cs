@@ -4,6 +4,7 @@ using DaprPlatform.Contracts;
 using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.Inventory.Data;
 using DaprPlatform.RestApi;
+using DaprPlatform.ServiceDefaults.Auth;
 using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Problems;
 using Google.Protobuf.WellKnownTypes;
@@ -12,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 namespace DaprPlatform.Inventory.Domain;
 
 /// <summary>Reads the catalogue and imports into it.</summary>
-internal sealed class CatalogStore(InventoryDb db, StockOptions options, TimeProvider time) : ICatalog
+internal sealed class CatalogStore(InventoryDb db, StockOptions options, CurrentUser user, TimeProvider time) : ICatalog
 {
     private const int MaxImport = 1_000;
     private const string ImportedCategory = "imported";
@@ -133,6 +134,13 @@ internal sealed class CatalogStore(InventoryDb db, StockOptions options, TimePro
                  OR ({request.SetStock} AND p.available <> EXCLUDED.available)
              RETURNING (xmax = 0) AS "Value"
              """).ToListAsync(cancellationToken);
+        await db.AuditAsync(
+            user.Id.ToString(),
+            "catalogue.import",
+            rows.Length == 1 ? rows[0].Sku : $"{rows.Length} products",
+            new { created = changed.Count(c => c), updated = changed.Count(c => !c), request.SetStock },
+            time.GetUtcNow(),
+            cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         var created = changed.Count(isNew => isNew);
         return new ImportProductsResponse { Created = created, Updated = changed.Count - created, Unchanged = rows.Length - changed.Count };

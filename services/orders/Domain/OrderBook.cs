@@ -97,7 +97,7 @@ internal sealed class OrderBook(
 
     public async Task<OrderMessage> CancelOrderAsync(CancelOrderRequest request, CancellationToken cancellationToken)
     {
-        var order = await ChangeAsync(Parse(request.OrderId), o => o.RequestCancellation(time.GetUtcNow()), cancellationToken);
+        var order = await ChangeAsync(Parse(request.OrderId), o => o.RequestCancellation(time.GetUtcNow()), cancellationToken, new Act("order.cancel", new { }));
         // Durable in the row; the sweep repeats this if it is lost.
         workflows.Cancel(new OrderId(order.Id), order.IsDrivenByWorkflow);
         return OrderMessages.ToMessage(order);
@@ -108,13 +108,14 @@ internal sealed class OrderBook(
         RequireOperator();
         if (!OrderStatusMachine.TryParse(request.Status, out var status))
             throw Refusals.Validation("status", "is not a status of orders");
-        return OrderMessages.ToMessage(await ChangeAsync(Parse(request.OrderId), o => o.MoveTo(status, time.GetUtcNow()), cancellationToken));
+        return OrderMessages.ToMessage(await ChangeAsync(
+            Parse(request.OrderId), o => o.MoveTo(status, time.GetUtcNow()), cancellationToken, new Act("order.status", new { status = request.Status })));
     }
 
     public async Task<OrderMessage> DecideApprovalAsync(DecideApprovalRequest request, CancellationToken cancellationToken)
     {
         RequireOperator();
-        var order = await ChangeAsync(Parse(request.OrderId), o => o.DecideApproval(request.Approved), cancellationToken);
+        var order = await ChangeAsync(Parse(request.OrderId), o => o.DecideApproval(request.Approved), cancellationToken, new Act("order.approval", new { request.Approved }));
         workflows.Approve(new OrderId(order.Id), request.Approved);
         return OrderMessages.ToMessage(order);
     }
@@ -267,8 +268,8 @@ internal sealed class OrderBook(
         await Visible().AsNoTracking().Include(o => o.Lines).Include(o => o.History).AsSingleQuery().FirstOrDefaultAsync(o => o.Id == id.Value, cancellationToken)
             ?? throw NoSuchOrder();
 
-    /// <summary>Changes an order the caller may see, with its row locked; a change of status goes out with it.</summary>
-    private async Task<Order> ChangeAsync(OrderId id, Action<Order> change, CancellationToken cancellationToken)
+    /// <summary>Changes an order the caller may see, with its row locked; a change of status goes out with it. What an operator does is audited.</summary>
+    private async Task<Order> ChangeAsync(OrderId id, Action<Order> change, CancellationToken cancellationToken, Act act)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var owner = user.Id.Value;
@@ -278,6 +279,8 @@ internal sealed class OrderBook(
         var order = await rows.SingleOrDefaultAsync(cancellationToken) ?? throw NoSuchOrder();
         var previous = order.Status;
         change(order);
+        if (user.IsOperator)
+            await db.AuditAsync(user.Id.ToString(), act.Name, id.ToString(), act.Details, time.GetUtcNow(), cancellationToken);
         if (order.Status != previous)
             db.Publish(OrderLedger.StatusChanged(order, previous), order.UpdatedAt);
         await db.SaveChangesAsync(cancellationToken);
@@ -314,6 +317,9 @@ internal sealed class OrderBook(
     }
 
     private static OrderId Parse(string text) => OrderId.TryParse(text, out var id) ? id : throw NoSuchOrder();
+
+    /// <summary>What an operator does to an order.</summary>
+    private sealed record Act(string Name, object Details);
 
     private static ProblemException NoSuchOrder() => Refusals.NotFound("order-not-found", "There is no such order.");
 }
