@@ -13,6 +13,8 @@ namespace DaprPlatform.ServiceDefaults.Events;
 /// <summary>Where the sidecar delivers events to an app that speaks gRPC.</summary>
 internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
 {
+    // Where components/subscriptions.yaml routes what it was not asked for.
+    private const string Ignored = "/events/ignored";
     private readonly Dictionary<string, EventRoute> _routes;
     private readonly JobRoute[] _jobs;
     private readonly IServiceProvider _provider;
@@ -66,6 +68,8 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
             LogUnknown(_logger, request.PubsubName, request.Topic);
             return Status.Drop;
         }
+        if (request.Path == Ignored)
+            return Status.Success;
         try
         {
             await route.Dispatch(_provider, request.Data.Memory, new EventContext(request.Id, request.Type, request.Source), cancellationToken);
