@@ -9,7 +9,7 @@ namespace DaprPlatform.EndToEnd.Tests;
 public sealed class RollingRestartTests(StackFixture stack) : IAsyncDisposable
 {
     private const int Customers = 4;
-    private static readonly string[] Apps = ["payments", "inventory", "users", "basket", "orders", "notifications", "gateway"];
+    private static readonly string[] Apps = ["payments", "inventory", "users", "basket", "orders", "webhooks", "notifications", "gateway"];
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

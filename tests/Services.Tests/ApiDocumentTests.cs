@@ -79,7 +79,7 @@ public sealed class ApiDocumentTests
             schema = document["components"]!["schemas"]![reference[(reference.LastIndexOf('/') + 1)..]];
         return example switch
         {
-            JsonObject members => schema?["properties"] is not JsonObject properties 
+            JsonObject members => schema?["properties"] is not JsonObject properties
                 ? members.Count == 0
                 : members.Count == properties.Count && members.All(m => properties.ContainsKey(m.Key) && (m.Value is null || Fits(m.Value, properties[m.Key], document))),
             JsonArray entries => entries.Count > 0 && entries.All(e => Fits(e, schema?["items"], document)),

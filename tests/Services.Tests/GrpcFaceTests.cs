@@ -130,7 +130,7 @@ public sealed class GrpcFaceTests
     [Fact]
     public void Every_call_to_another_service_has_a_deadline()
     {
-        var clock = new TestClock();
+        var clock = new ManualTime();
         var invoker = Substitute.For<CallInvoker>();
         var orders = new Contracts.Orders.Orders.OrdersClient(invoker.Intercept(new CallDefaults(Substitute.For<IHttpContextAccessor>(), clock)));
 
