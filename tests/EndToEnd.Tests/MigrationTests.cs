@@ -1,4 +1,5 @@
 using System.Globalization;
+using DaprPlatform.Cli;
 using DaprPlatform.Cli.Building;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
@@ -29,7 +30,7 @@ public sealed class MigrationTests(StackFixture stack)
 
     private async Task<ToolResult> RunAsync(RunApp app, string database, string password)
     {
-        var launch = AppLauncher.Resolve(app);
+        var launch = AppLauncher.Resolve(Repository.Find(), app);
         var environment = new Dictionary<string, string>(launch.Environment);
         foreach (var (name, value) in app.Environment)
             environment[name] = value;
