@@ -23,5 +23,6 @@ var app = builder.Build();
 app.UseServiceDefaults();
 app.MapAppCallbacks();
 app.MapGrpcService<UsersRpc>();
+app.MapGrpcService<ContactsRpc>().RequireAuthorization(Policies.CalledByNotifications);
 app.MapAccountsApi();
 app.Run();

@@ -3,8 +3,11 @@ using DaprPlatform.Contracts.Users;
 using DaprPlatform.ServiceDefaults.Auth;
 using DaprPlatform.ServiceDefaults.Problems;
 using DaprPlatform.Services.Tests.Fixtures;
+using DaprPlatform.Users.Api;
 using DaprPlatform.Users.Domain;
+using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
+using NSubstitute;
 using Xunit;
 
 namespace DaprPlatform.Services.Tests;
@@ -106,6 +109,16 @@ public sealed class AccountsTests(UsersFixture users) : IClassFixture<UsersFixtu
         await RegisterAsync(_email);
         Assert.All(await DatabaseFixture.AtOnceAsync(AccountOptions.MaxFailedLogins, _ => StatusOfAsync(() => LoginAsync("wrong-passw0rd"))), s => Assert.Contains(s, new[] { 401, 429 }));
         Assert.Equal(429, await StatusOfAsync(() => LoginAsync(Password)));
+    }
+
+    [Fact]
+    public async Task The_contact_of_a_user_is_where_mail_goes_and_nobody_has_none()
+    {
+        var id = (await RegisterAsync(_email)).User.Id;
+        Task<Contact> ContactAsync(string user) => users.AsAsync<ContactsRpc, Contact>(rpc => rpc.GetContact(new GetContactRequest { UserId = user }, Substitute.For<ServerCallContext>()));
+        Assert.Equal(new Contact { Email = _email, FirstName = "Ada" }, await ContactAsync(id));
+        Assert.Equal(404, (await Assert.ThrowsAsync<ProblemException>(() => ContactAsync(UserId.New().ToString()))).Status);
+        Assert.Equal(400, (await Assert.ThrowsAsync<ProblemException>(() => ContactAsync("ada"))).Status);
     }
 
     [Fact]

@@ -18,6 +18,7 @@ public sealed class RouteMatrixTests
     private const string OwnToken = "refresh token";
     private const string OrdersService = "orders service";
     private const string PaymentsService = "payments";
+    private const string NotificationsService = "notifications";
 
     private static readonly string[] Common =
         [$"* /health/live {Everybody}", $"* /health/ready {Everybody}", $"* /health {Everybody}", $"GET /metrics {Everybody}"];
@@ -76,6 +77,7 @@ public sealed class RouteMatrixTests
             .. Rpc("daprplatform.users.v1.Users", Everybody, "Register", "Login", "Logout", "GetKeys"),
             .. Rpc("daprplatform.users.v1.Users", OwnToken, "Refresh"),
             .. Rpc("daprplatform.users.v1.Users", User, "GetProfile", "UpdateProfile"),
+            .. Rpc("daprplatform.users.v1.Contacts", NotificationsService, "GetContact"),
         ],
         ["orders"] =
         [
@@ -144,6 +146,7 @@ public sealed class RouteMatrixTests
         // Even an operator of people is not the service.
         OrdersService => [("nobody", false, 401), (Roles.Customer, false, 403), (Roles.Admin, false, 403), ("app:payments", false, 401), ("app:orders", true, 0)],
         PaymentsService => [("nobody", false, 401), (Roles.Customer, false, 403), (Roles.Admin, false, 403), ("app:orders", false, 401), ("app:payments", true, 0)],
+        NotificationsService => [("nobody", false, 401), (Roles.Customer, false, 403), (Roles.Admin, false, 403), ("app:gateway", false, 401), ("app:notifications", true, 0)],
         _ => [("nobody", false, 401), (Roles.Customer, false, 403), ("app:gateway", false, 401)],
     };
 

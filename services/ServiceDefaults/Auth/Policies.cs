@@ -21,6 +21,9 @@ public static class Policies
     /// <summary>The payments service itself, without a user.</summary>
     public const string CalledByPayments = "called-by-payments";
 
+    /// <summary>The notifications service itself, without a user.</summary>
+    public const string CalledByNotifications = "called-by-notifications";
+
     /// <exception cref="ProblemException">403: the call does not come from that app.</exception>
     public static void RequireCaller(HttpContext context, string appId)
     {
@@ -34,6 +37,8 @@ public static class Policies
         builder.AddPolicy(Operator, policy => policy.RequireAuthenticatedUser().RequireRole(Roles.Operator, Roles.Admin));
         builder.AddPolicy(CalledByOrders, policy => policy.RequireAssertion(context => context.Resource is HttpContext http && IsCalledBy(http.Request, "orders")));
         builder.AddPolicy(CalledByPayments, policy => policy.RequireAssertion(context => context.Resource is HttpContext http && IsCalledBy(http.Request, "payments")));
+        builder.AddPolicy(
+            CalledByNotifications, policy => policy.RequireAssertion(context => context.Resource is HttpContext http && IsCalledBy(http.Request, "notifications")));
     }
 
     /// <summary>

@@ -2,30 +2,46 @@ import { DaprPubSubStatusEnum, type DaprClient, type DaprServer } from "@dapr/da
 import type { Express, Request, Response } from "express";
 import type { Inbox } from "./inbox";
 import { log } from "./log";
-import { MalformedEvent, orderStatusChanged, userRegistered, type Addressed } from "./messages";
+import { orderMail, refundMail, type Letter, type Post } from "./mail";
+import { MalformedEvent, orderStatusChanged, paymentRefunded, userRegistered, type Addressed } from "./messages";
 import { events, messages, requests, scrape } from "./metrics";
+import type { Sink } from "./sink";
 
 const pubsub = "pubsub";
 
 /** Subscribes to what customers are told about. Events that cannot be understood go to the dead-letter topic. */
-export async function subscribe(server: DaprServer, inbox: Inbox): Promise<void> {
-  for (const [topic, read] of [
-    ["order_status_changed", orderStatusChanged],
+export async function subscribe(server: DaprServer, inbox: Inbox, post?: Post): Promise<void> {
+  const topics: readonly (readonly [string, (data: unknown) => Addressed, ((data: unknown) => Letter | undefined)?])[] = [
+    ["order_status_changed", orderStatusChanged, orderMail],
+    ["payment_refunded", paymentRefunded, refundMail],
     ["user_registered", userRegistered],
-  ] as const) {
+  ];
+  for (const [topic, read, mail] of topics) {
     await server.pubsub.subscribeWithOptions(pubsub, topic, {
       deadLetterTopic: `${topic}.dlq`,
-      callback: (data: unknown) => handle(topic, read, data, inbox),
+      callback: (data: unknown) => handle(topic, read, data, inbox, mail, post),
     });
   }
 }
 
-export async function handle(topic: string, read: (data: unknown) => Addressed, data: unknown, inbox: Inbox): Promise<DaprPubSubStatusEnum> {
+/** An event is taken when its message is stored and, where one is written, its mail is sent; both are the same however often it is told. */
+export async function handle(
+  topic: string,
+  read: (data: unknown) => Addressed,
+  data: unknown,
+  inbox: Inbox,
+  mail?: (data: unknown) => Letter | undefined,
+  post?: Post,
+): Promise<DaprPubSubStatusEnum> {
   let status = DaprPubSubStatusEnum.SUCCESS;
   try {
     const item = read(data);
     await inbox.add(item);
     messages.add({ service: "notifications", type: item.message.type });
+    const letter = mail?.(data);
+    if (letter !== undefined) {
+      await post?.write(letter);
+    }
   } catch (error) {
     status = error instanceof MalformedEvent ? DaprPubSubStatusEnum.DROP : DaprPubSubStatusEnum.RETRY;
     log(error instanceof MalformedEvent ? "Error" : "Warning", `An event of ${topic} was not handled`, { status, reason: reasonOf(error) });
@@ -35,7 +51,7 @@ export async function handle(topic: string, read: (data: unknown) => Addressed, 
 }
 
 /** The routes beside the events: health, metrics, and the messages of a user for the gateway. */
-export function routes(app: Express, inbox: Inbox, client: () => DaprClient): void {
+export function routes(app: Express, inbox: Inbox, client: () => DaprClient, sink?: Sink): void {
   app.disable("x-powered-by");
   app.use((request, response, next) => {
     response.on("finish", () => {
@@ -59,6 +75,12 @@ export function routes(app: Express, inbox: Inbox, client: () => DaprClient): vo
   app.get("/metrics", (_request, response) => {
     response.type("text/plain; version=0.0.4").send(scrape());
   });
+  // Development: what the sink got. Without one there is no such route.
+  if (sink !== undefined) {
+    app.get("/mails", (_request, response) => {
+      response.json(sink.mails);
+    });
+  }
   app.get("/messages/:userId", async (request: Request<{ userId: string }>, response: Response) => {
     // The gateway knows who asks; nobody else may ask for somebody.
     if (request.get("dapr-caller-app-id") !== "gateway") {

@@ -2,7 +2,11 @@ import { CommunicationProtocolEnum, DaprServer, LogLevel } from "@dapr/dapr";
 import express from "express";
 import { routes, subscribe } from "./app";
 import { Inbox } from "./inbox";
+import { remoteContacts } from "./contacts";
+import { daprLedger } from "./ledger";
 import { log } from "./log";
+import { Post } from "./mail";
+import type { Sink } from "./sink";
 import { daprStore } from "./store";
 
 async function main(): Promise<void> {
@@ -21,8 +25,9 @@ async function main(): Promise<void> {
     logger: { level: LogLevel.Warn },
   });
   const inbox = new Inbox(daprStore(server.client));
-  routes(app, inbox, () => server.client);
-  await subscribe(server, inbox);
+  const sink = await startSink(process.env["SMTP_SINK"]);
+  routes(app, inbox, () => server.client, sink);
+  await subscribe(server, inbox, postOffice(server, process.env["MAIL_BINDING"]));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       log("Information", "Stopping", { signal });
@@ -31,6 +36,31 @@ async function main(): Promise<void> {
   }
   await server.start();
   log("Information", "Started", { port });
+}
+
+/** Mails go through the output binding of this name; without one none are written. */
+function postOffice(server: DaprServer, binding: string | undefined): Post | undefined {
+  if (binding === undefined || binding === "") {
+    return undefined;
+  }
+  return new Post(daprLedger(server.client), remoteContacts(process.env["DAPR_GRPC_PORT"] ?? "15005"), async (emailTo, subject, html) => {
+    await server.client.binding.send(binding, "create", html, { emailTo, subject });
+  });
+}
+
+async function startSink(address: string | undefined): Promise<Sink | undefined> {
+  if (address === undefined || address === "") {
+    return undefined;
+  }
+  // Not even loaded where mails go to a real server.
+  const sink = new (await import("./sink")).Sink();
+  const [host, port] = address.split(":");
+  if ((await sink.listen(host ?? "localhost", Number(port))) !== false) {
+    log("Information", "Mails are kept and sent nowhere", { address });
+    return sink;
+  }
+  log("Warning", "The mail sink is off: its address is taken, likely by another stack, which gets these mails", { address });
+  return undefined;
 }
 
 main().catch((error: unknown) => {

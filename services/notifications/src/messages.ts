@@ -33,8 +33,7 @@ export function orderStatusChanged(data: unknown): Addressed {
   const status = text(event, "status");
   const number = integer(event, "number");
   const amount = money(integer(event, "total_amount"), text(event, "currency"));
-  const reason = event["reason"];
-  const why = typeof reason === "string" ? `, because ${reasons[reason] ?? "it could not be completed"}` : "";
+  const why = reasonOf(event["reason"]);
   const body: Record<string, string> = {
     CONFIRMED: `We have your payment of ${amount} and will pack your order.`,
     PROCESSING: "Your order is being packed.",
@@ -54,6 +53,28 @@ export function orderStatusChanged(data: unknown): Addressed {
       title: `Order ${number}: ${status.toLowerCase()}`,
       body: what,
       orderId,
+      at: text(event, "occurred_at"),
+    },
+  };
+}
+
+/** The end of a sentence that says why, or nothing. */
+export function reasonOf(reason: unknown): string {
+  return typeof reason === "string" ? `, because ${reasons[reason] ?? "it could not be completed"}` : "";
+}
+
+/** `payment_refunded` of payments. */
+export function paymentRefunded(data: unknown): Addressed {
+  const event = record(data);
+  const refundId = text(event, "refund_id");
+  return {
+    userId: text(event, "user_id"),
+    message: {
+      id: refundId,
+      type: "payment_refunded",
+      title: "Refund",
+      body: `We returned ${money(integer(event, "amount"), text(event, "currency"))} to you.`,
+      orderId: text(event, "order_id"),
       at: text(event, "occurred_at"),
     },
   };
@@ -82,14 +103,14 @@ export function money(minor: number, currency: string): string {
   return `${sign}${digits.slice(0, -2)}.${digits.slice(-2)} ${currency}`;
 }
 
-function record(data: unknown): Record<string, unknown> {
+export function record(data: unknown): Record<string, unknown> {
   if (typeof data !== "object" || data === null || Array.isArray(data)) {
     throw new MalformedEvent("the data is not an object");
   }
   return data as Record<string, unknown>;
 }
 
-function text(event: Record<string, unknown>, name: string): string {
+export function text(event: Record<string, unknown>, name: string): string {
   const value = event[name];
   if (typeof value !== "string" || value.length === 0) {
     throw new MalformedEvent(`${name} is missing`);
@@ -97,7 +118,7 @@ function text(event: Record<string, unknown>, name: string): string {
   return value;
 }
 
-function integer(event: Record<string, unknown>, name: string): number {
+export function integer(event: Record<string, unknown>, name: string): number {
   const value = event[name];
   if (typeof value !== "number" || !Number.isSafeInteger(value)) {
     throw new MalformedEvent(`${name} is not an integer`);

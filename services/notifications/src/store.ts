@@ -44,7 +44,7 @@ export function daprStore(client: DaprClient): Store {
   };
 }
 
-function isConflict(error: unknown): boolean {
+export function isConflict(error: unknown): boolean {
   const text = error instanceof Error ? error.message : String(error);
   return /"?status"?:\s*409|ETAG_MISMATCH|etag mismatch/i.test(text);
 }

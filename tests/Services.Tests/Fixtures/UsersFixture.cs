@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Dapr.Client;
 using DaprPlatform.ServiceDefaults.Auth;
+using DaprPlatform.Users.Api;
 using DaprPlatform.Users.Data;
 using DaprPlatform.Users.Domain;
 using Microsoft.Extensions.DependencyInjection;
@@ -32,5 +33,6 @@ public sealed class UsersFixture : DatabaseFixture
         services.AddSingleton<RefreshTokens>();
         services.AddSingleton<UserMetrics>();
         services.AddScoped<Accounts>();
+        services.AddScoped<ContactsRpc>();
     }
 }
