@@ -70,7 +70,11 @@ internal sealed class SqliteStateStore(ComponentSpec spec) : IStateStore
         return Store.ReadAsync<IReadOnlyList<string>>(connection =>
         {
             var keys = new List<string>();
-            var select = connection.Prepared(_sql.Keys).Bind(1, now).Bind(2, prefix).Bind(3, SqliteSql.After(prefix)).Bind(4, after ?? "").Bind(5, limit);
+            // Both ends as the index has them: a page costs what it holds, wherever it is.
+            var goesOn = after is not null && string.CompareOrdinal(after, prefix) >= 0;
+            var select = connection.Prepared(goesOn ? _sql.KeysAfter : _sql.Keys).Bind(1, now).Bind(2, goesOn ? after : prefix).Bind(4, limit);
+            // Every text comes before every blob.
+            select = SqliteSql.After(prefix) is { } end ? select.Bind(3, end) : select.BindBlob(3, [0]);
             while (select.Read())
                 keys.Add(select.Text(0));
             return keys;
@@ -219,7 +223,9 @@ internal sealed class SqliteSql(string table, string metadata)
 
     public string Find { get; } = $"SELECT value, is_binary, etag, expiration_time FROM {table} WHERE key = ?2 AND {Live}";
 
-    public string Keys { get; } = $"SELECT key FROM {table} WHERE key >= ?2 AND (?3 IS NULL OR key < ?3) AND key > ?4 AND {Live} ORDER BY key LIMIT ?5";
+    public string Keys { get; } = $"SELECT key FROM {table} WHERE key >= ?2 AND key < ?3 AND {Live} ORDER BY key LIMIT ?4";
+
+    public string KeysAfter { get; } = $"SELECT key FROM {table} WHERE key > ?2 AND key < ?3 AND {Live} ORDER BY key LIMIT ?4";
 
     public string Upsert { get; } = $"""
         INSERT INTO {table} (key, value, is_binary, etag, expiration_time, update_time) VALUES (?2, ?3, ?4, ?5, ?6, ?1)

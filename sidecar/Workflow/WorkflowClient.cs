@@ -160,6 +160,7 @@ internal sealed class WorkflowClient(WorkflowHub hub) : IWorkflowEngine
 
     public async Task<(IReadOnlyList<string> Ids, string? Next)> ListAsync(string? token, int pageSize, CancellationToken cancellationToken)
     {
+        hub.Worked();
         var ids = await hub.Storage.ListAsync(string.IsNullOrEmpty(token) ? null : token, pageSize + 1, cancellationToken).ConfigureAwait(false);
         return ids.Count > pageSize ? ([.. ids.Take(pageSize)], ids[pageSize - 1]) : (ids, null);
     }

@@ -79,6 +79,9 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     /// <summary>Bytes of history and new events that a worker is still given.</summary>
     public long LargestTurn { get; }
 
+    /// <summary>Something was done that takes memory for a while.</summary>
+    public void Worked() => _memory.Worked();
+
     /// <summary>True once the hub has ended.</summary>
     public bool IsClosed => _stopping.IsCancellationRequested;
 
