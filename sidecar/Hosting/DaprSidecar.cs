@@ -81,6 +81,10 @@ public sealed partial class DaprSidecar : IAsyncDisposable
             await ListenAsync(_server, cancellationToken).ConfigureAwait(false);
             _registration = _runtime.Engine.Apps.Register(_runtime, _runtime.InternalAddress);
         }
+        catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            throw new SidecarException(Taken(e.Message), e);
+        }
         catch (Exception e) when (e is ResourceException or ComponentException or IOException or Storage.StoreException)
         {
             throw new SidecarException(e.Message, e);
@@ -187,6 +191,17 @@ public sealed partial class DaprSidecar : IAsyncDisposable
             _healthy.TrySetException(new SidecarException(e.Message, e));
             _runtime.Shutdown.Fail(e);
         }
+    }
+
+    // daprd's words for each server, and which port it was.
+    private string Taken(string reason)
+    {
+        bool Names(int port) => reason.Contains($":{port}:", StringComparison.Ordinal) || reason.Contains($":{port} ", StringComparison.Ordinal);
+        return Names(Options.HttpPort) ? $"failed to start HTTP server: could not listen on any endpoint: {reason}"
+            : Names(Options.GrpcPort) ? $"failed to start API gRPC server: could not listen on any endpoint: {reason}"
+            : Names(Options.InternalGrpcPort) ? $"failed to start internal gRPC server: could not listen on any endpoint: {reason}"
+            : Names(Options.MetricsPort) ? $"failed to listen on {Options.MetricsListenAddress}:{Options.MetricsPort}: {reason}"
+            : reason;
     }
 
     // A port may still be held by a sidecar that is just ending.

@@ -63,7 +63,7 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
     /// <summary>Ends the deliveries to the app, after those under way.</summary>
     public Task StopAsync() => ChangeAsync(() => _isActive = false, CancellationToken.None);
 
-    /// <summary>Takes over Subscription resources that have changed (hot reload).</summary>
+    /// <summary>Takes over Subscription resources that have changed, and goes on with components that came, were replaced or went (hot reload).</summary>
     /// <exception cref="ResourceException">One has a malformed rule; nothing is changed.</exception>
     public async Task ReloadAsync(IReadOnlyList<Resource> resources, CancellationToken cancellationToken)
     {
@@ -76,9 +76,6 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
             _programmatic = asked ?? _programmatic;
         }, cancellationToken).ConfigureAwait(false);
     }
-
-    /// <summary>Goes on with components that came, were replaced or went (hot reload).</summary>
-    public Task ComponentsChangedAsync(CancellationToken cancellationToken) => ChangeAsync(static () => { }, cancellationToken);
 
     /// <summary>Begins a subscription of a stream; it ends when what is returned is disposed of.</summary>
     /// <exception cref="PubSubException">It is not possible.</exception>
