@@ -116,13 +116,46 @@ public sealed class SidecarTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task The_gauge_of_reminders_says_how_many_a_hosted_type_has_after_a_restart_too()
+    {
+        var app = await App.StartAsync(_running);
+        var a = await StartAsync("a", app, metrics: true);
+        foreach (var id in Enumerable.Range(0, 3))
+        {
+            using var made = await _http.PostAsJsonAsync($"http://127.0.0.1:{a.Options.HttpPort}/v1.0/actors/Cart/{id}/reminders/wake", new { dueTime = "10h" }, Calls.Cancelled);
+            Assert.Equal(HttpStatusCode.NoContent, made.StatusCode);
+        }
+
+        await GaugeAsync(a, 3);
+        using var deleted = await _http.DeleteAsync($"http://127.0.0.1:{a.Options.HttpPort}/v1.0/actors/Cart/1/reminders/wake", Calls.Cancelled);
+        await GaugeAsync(a, 2);
+        await a.StopAsync(Calls.Cancelled);
+        await GaugeAsync(await StartAsync("a", app, metrics: true), 2);
+    }
+
+    // A type counts as hosted some time after the sidecar is healthy.
+    private async Task GaugeAsync(DaprSidecar sidecar, int reminders)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Calls.Cancelled);
+        limit.CancelAfter(TimeSpan.FromMinutes(2));
+        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (true)
+        {
+            var text = await _http.GetStringAsync($"http://127.0.0.1:{sidecar.Options.MetricsPort}/metrics", limit.Token);
+            if (text.Split('\n').Any(l => l.StartsWith("dapr_runtime_actor_reminders{", StringComparison.Ordinal) && l.Contains("\"Cart\"", StringComparison.Ordinal) && l.EndsWith($" {reminders}", StringComparison.Ordinal)))
+                return;
+            await pause.WaitForNextTickAsync(limit.Token);
+        }
+    }
+
     private Task<Engine> OpenAsync() => Engine.OpenAsync(new EngineOptions { DataDirectory = Path.Combine(_folder, "data") }, Calls.Cancelled);
 
-    private async Task<DaprSidecar> StartAsync(string appId, App app)
+    private async Task<DaprSidecar> StartAsync(string appId, App app, bool metrics = false)
     {
         var sidecar = new DaprSidecar(_engine, new SidecarOptions
         {
-            AppId = appId, AppPort = app.Port, HttpPort = DaprSidecar.FreePort(), GrpcPort = DaprSidecar.FreePort(), EnableMetrics = false, ListenAddresses = ["127.0.0.1"],
+            AppId = appId, AppPort = app.Port, HttpPort = DaprSidecar.FreePort(), GrpcPort = DaprSidecar.FreePort(), EnableMetrics = metrics, MetricsPort = DaprSidecar.FreePort(), ListenAddresses = ["127.0.0.1"],
             ResourcesPaths = [Path.Combine(_folder, "resources")], PlacementHostAddress = "localhost:50005", SchedulerHostAddress = "localhost:50006",
         });
         _running.Add(sidecar);
