@@ -45,7 +45,7 @@ public sealed class RollingRestartTests(StackFixture stack) : IAsyncDisposable
         await restarted.CancelAsync();
         await ordering;
         TestContext.Current.TestOutputHelper?.WriteLine($"{outcomes.Count} orders, {gateway.Retries} requests sent again");
-        Assert.Empty(outcomes.Where(o => o.Fate != OrderFate.Confirmed));
+        Assert.DoesNotContain(outcomes, o => o.Fate != OrderFate.Confirmed);
         await Books.BalanceAsync(invariants, start, stack, Cancel);
     }
 
