@@ -26,18 +26,18 @@ public sealed class WorkflowCommandTests(StackFixture stack)
         using var interval = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
         while (await StatusAsync(id) != "COMPLETED")
             await interval.WaitForNextTickAsync(Cancel);
-        using var list = Json(await stack.PlatformAsync(["workflow", "list", "--json", "--status", "COMPLETED"], Cancel));
+        using var list = Json(await stack.PlatformAsync(["workflow", "list", "--app", "orders", "--json", "--status", "COMPLETED"], Cancel));
         Assert.NotEqual(0, list.RootElement.GetArrayLength());
-        using var history = Json(await stack.PlatformAsync(["workflow", "history", id, "--json"], Cancel));
+        using var history = Json(await stack.PlatformAsync(["workflow", "history", id, "--app", "orders", "--json"], Cancel));
         var kinds = history.RootElement.EnumerateArray().Select(s => s.GetProperty("kind").GetString()).ToArray();
         Assert.Equal(("start", "end"), (kinds[0], kinds[^1]));
         Assert.Contains("activity", kinds);
-        Assert.Contains(id, await stack.PlatformAsync(["workflow", "history", id], Cancel), StringComparison.Ordinal);
+        Assert.Contains(id, await stack.PlatformAsync(["workflow", "history", id, "--app", "orders"], Cancel), StringComparison.Ordinal);
     }
 
     private async Task<string?> StatusAsync(string id)
     {
-        using var shown = Json(await stack.PlatformAsync(["workflow", "show", id, "--json"], Cancel));
+        using var shown = Json(await stack.PlatformAsync(["workflow", "show", id, "--app", "orders", "--json"], Cancel));
         return shown.RootElement.GetProperty("status").GetString();
     }
 
