@@ -1,6 +1,9 @@
 using DaprPlatform.Cli;
 using DaprPlatform.Cli.Processes;
 
+// One after the other: two of them install the same packages, and npm empties the folder under the other's feet.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace DaprPlatform.Deployment.Tests;
 
 internal static class Support
