@@ -83,7 +83,7 @@ internal sealed class ChildProcess : IRunningProgram, IDisposable
             }
             catch (TimeoutException)
             {
-                Signals.SendToGroup(Pid, Signal.Kill);
+                await Leftovers.KillAsync([Identity], CancellationToken.None);
                 await Exited;
             }
         }

@@ -19,9 +19,20 @@ internal static class Leftovers
         }
 
         cancel.ThrowIfCancellationRequested();
-        foreach (var process in processes.Where(ProcessTable.IsAlive))
-            Signals.Send(process.Pid, Signal.Kill);
+        await KillAsync(processes, cancel);
         await GoneAsync(processes, cancel);
+    }
+
+    /// <summary>
+    /// Kills processes and what they started, and returns when all are gone. The processes of a database server lead groups of their own and end a moment after their parent;
+    /// until then no other server can have its data.
+    /// </summary>
+    public static async Task KillAsync(IReadOnlyList<ProcessIdentity> roots, CancellationToken cancel)
+    {
+        var all = roots.Where(ProcessTable.IsAlive).SelectMany(p => ProcessTable.Tree(p.Pid)).Distinct().Select(ProcessTable.Find).OfType<ProcessIdentity>().ToList();
+        foreach (var process in all)
+            Signals.Send(process.Pid, Signal.Kill);
+        await GoneAsync(all, cancel);
     }
 
     // There is nothing to wait on but their entries in the process table.

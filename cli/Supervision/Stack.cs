@@ -18,7 +18,8 @@ internal sealed class Stack : IAsyncDisposable
     private static readonly TimeSpan AppGrace = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan SidecarGrace = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DatabaseGrace = TimeSpan.FromSeconds(2.5);
-    private const int FailuresUntilSettled = 3;
+    // With the back-off in between that is some six seconds: what a killed platform left behind has let go by then.
+    private const int FailuresUntilSettled = 5;
 
     private readonly RunFile _file;
     private readonly DataFolder _data;

@@ -85,7 +85,7 @@ public sealed class AccessTests(StackFixture stack)
         using var registered = await http.PostAsJsonAsync("/api/v1/auth/register",
             new { email = $"events-{Guid.NewGuid():N}@example.com", password = "correct-horse-1", firstName = "Ada", lastName = "Lovelace" }, Cancel);
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (string)(await registered.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["data"]!["accessToken"]!);
-        using var placed = await http.PostAsJsonAsync("/api/v1/orders", new { items = new[] { new { productId = "MUG-001", quantity = 1 } }, shippingAddress = "12 St James Square" }, Cancel);
+        using var placed = await http.PostAsJsonAsync("/api/v1/orders", new { items = new[] { new { productId = await stack.PlentyAsync(gateway, Cancel), quantity = 1 } }, shippingAddress = "12 St James Square" }, Cancel);
         var order = (string)(await placed.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["data"]!["id"]!;
 
         using var stream = await http.GetAsync(new Uri($"/api/v1/orders/{order}/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, Cancel);

@@ -16,7 +16,7 @@ public sealed class AuditTests(StackFixture stack)
         using var oper = stack.Operator(gateway);
         using var customer = new Customer(gateway, $"audit-{Guid.NewGuid():N}@example.test", "Audit-Passw0rd-1");
         await customer.RegisterAsync("Audit", Cancel);
-        var order = new JsonObject { ["items"] = new JsonArray(new JsonObject { ["productId"] = "MUG-001", ["quantity"] = 1 }), ["shippingAddress"] = "8 Audit Street" };
+        var order = new JsonObject { ["items"] = new JsonArray(new JsonObject { ["productId"] = await stack.PlentyAsync(gateway, Cancel), ["quantity"] = 1 }), ["shippingAddress"] = "8 Audit Street" };
         var id = (await new OrderFlow(null, TimeSpan.FromMinutes(2), TimeProvider.System).PlaceAsync(customer, "", Guid.NewGuid().ToString(), order, Cancel)).OrderId!;
         foreach (var status in (string[])["PROCESSING", "SHIPPED"])
             Assert.True((await oper.SendAsync(HttpMethod.Put, $"api/v1/orders/{id}/status", new JsonObject { ["status"] = status }, Cancel)).Succeeded);

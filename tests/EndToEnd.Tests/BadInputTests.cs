@@ -165,15 +165,10 @@ public sealed class BadInputTests(StackFixture stack) : IAsyncLifetime
         return (orders.GetProperty("page").GetProperty("total").GetInt64(), product.GetProperty("data").GetProperty("available").GetInt64());
     }
 
-    // The seed's stock is small and the README's walk needs it: these tests bring their own.
     private async Task<string> BodyOfAPlentifulProductAsync()
     {
         using var gateway = stack.Gateway(TimeSpan.FromSeconds(30));
-        using var oper = stack.Operator(gateway);
-        var answer = await oper.SendAsync(HttpMethod.Post, "api/v1/inventory/import",
-            System.Text.Json.Nodes.JsonNode.Parse("""{"products":[{"sku":"PLENTY-001","name":"Plenty","priceMinor":100,"stock":1000000}]}"""), Cancel);
-        Assert.True(answer.Succeeded, answer.ToString());
-        return $$"""{"items":[{"productId":"PLENTY-001","quantity":1}],"shippingAddress":"{{Address}}"}""";
+        return $$"""{"items":[{"productId":"{{await stack.PlentyAsync(gateway, Cancel)}}","quantity":1}],"shippingAddress":"{{Address}}"}""";
     }
 
     private Task<HttpResponseMessage> GetAsync(string path, string? token) => _http.SendAsync(Request(HttpMethod.Get, path, token), Cancel);

@@ -147,7 +147,7 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
         await customer.RegisterAsync("Told", Cancel);
         var order = new JsonObject
         {
-            ["items"] = new JsonArray(new JsonObject { ["productId"] = "MUG-001", ["quantity"] = 1 }),
+            ["items"] = new JsonArray(new JsonObject { ["productId"] = await stack.PlentyAsync(gateway, Cancel), ["quantity"] = 1 }),
             ["shippingAddress"] = "1 Message Street, Told City",
         };
         var placed = await customer.SendAsync(HttpMethod.Post, "api/v1/orders", order, Cancel, ("Idempotency-Key", Guid.NewGuid().ToString()));

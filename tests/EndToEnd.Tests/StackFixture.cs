@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using DaprPlatform.Cli;
 using DaprPlatform.Cli.Commands;
 using DaprPlatform.Cli.Control;
@@ -117,6 +118,19 @@ public sealed class StackFixture : IAsyncLifetime
         await customer.RegisterAsync("Patient", CancellationToken.None);
         foreach (var path in (string[])["api/v1/inventory/products?limit=1", "api/v1/orders?limit=1", "api/v1/notifications"])
             Assert.True((await customer.SendAsync(HttpMethod.Get, path, null, CancellationToken.None)).Succeeded, path);
+    }
+
+    /// <summary>The SKU of a product that is never sold out. The seed has a few pieces of each of its own, and the README's walk needs one.</summary>
+    internal async Task<string> PlentyAsync(GatewayClient gateway, CancellationToken cancel)
+    {
+        const string sku = "PLENTY-001";
+        using var oper = Operator(gateway);
+        var answer = await oper.SendAsync(HttpMethod.Post, "api/v1/inventory/import", new JsonObject
+        {
+            ["products"] = new JsonArray(new JsonObject { ["sku"] = sku, ["name"] = "Plenty", ["priceMinor"] = 100, ["stock"] = 1_000_000 }),
+        }, cancel);
+        Assert.True(answer.Succeeded, answer.ToString());
+        return sku;
     }
 
     internal Customer Operator(GatewayClient gateway) => RunningStack.OperatorOf(RunFile, gateway);

@@ -17,7 +17,7 @@ public sealed class WorkflowCommandTests(StackFixture stack)
         await customer.RegisterAsync("Workflow", Cancel);
         var order = new JsonObject
         {
-            ["items"] = new JsonArray(new JsonObject { ["productId"] = "MUG-001", ["quantity"] = 1 }),
+            ["items"] = new JsonArray(new JsonObject { ["productId"] = await stack.PlentyAsync(gateway, Cancel), ["quantity"] = 1 }),
             ["shippingAddress"] = "7 Workflow Street",
         };
         var id = (await new OrderFlow(null, TimeSpan.FromMinutes(2), TimeProvider.System).PlaceAsync(customer, "", Guid.NewGuid().ToString(), order, Cancel)).OrderId!;
