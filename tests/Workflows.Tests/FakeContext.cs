@@ -1,11 +1,9 @@
 using Dapr.Workflow;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DaprPlatform.Workflows.Tests;
 
 /// <summary>A workflow's world in which each activity answers as told and events and timers happen when the test says so.</summary>
-internal sealed class FakeContext : WorkflowContext
+internal sealed class FakeContext : PlainWorkflowContext
 {
     private readonly Dictionary<string, Func<object?, Task<object?>>> _activities = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TaskCompletionSource<object?>> _events = new(StringComparer.Ordinal);
@@ -28,8 +26,6 @@ internal sealed class FakeContext : WorkflowContext
     public override string InstanceId => "ORD-1";
 
     public override DateTime CurrentUtcDateTime => new(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc);
-
-    public override bool IsReplaying => false;
 
     public FakeContext Answer(string activity, object? result)
     {
@@ -82,26 +78,6 @@ internal sealed class FakeContext : WorkflowContext
     }
 
     public override void SetCustomStatus(object? customStatus) => Statuses.Add(customStatus);
-
-    public override bool IsPatched(string patchName) => true;
-
-    // No workflow of orders does any of what throws here: one that begins to fails its tests until this world knows what should follow.
-    public override void SendEvent(string instanceId, string eventName, object payload) => throw new NotSupportedException();
-
-    public override Task<TResult> CallChildWorkflowAsync<TResult>(string workflowName, object? input = null, ChildWorkflowTaskOptions? options = null) =>
-        throw new NotSupportedException();
-
-    public override ILogger CreateReplaySafeLogger(string categoryName) => NullLogger.Instance;
-
-    public override ILogger CreateReplaySafeLogger(Type type) => NullLogger.Instance;
-
-    public override ILogger CreateReplaySafeLogger<T>() => NullLogger.Instance;
-
-    public override void ContinueAsNew(object? newInput = null, bool preserveUnprocessedEvents = true) => throw new NotSupportedException();
-
-    public override Guid NewGuid() => throw new NotSupportedException();
-
-    public override PropagatedHistory? GetPropagatedHistory() => null;
 
     private TaskCompletionSource<object?> Waiter(string eventName)
     {

@@ -1,8 +1,6 @@
 using Dapr.Workflow;
 using Dapr.Workflow.Abstractions;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DaprPlatform.Services.Tests.Fixtures;
 
@@ -25,7 +23,7 @@ public enum Fault
 }
 
 /// <summary>Runs a workflow in this process, with its real activities, tried again as often as it takes to tell a passing fault from a lasting one.</summary>
-internal sealed class LocalWorkflow(Func<Type, object> create, params (string Activity, Fault Fault)[] faults) : WorkflowContext
+internal sealed class LocalWorkflow(Func<Type, object> create, params (string Activity, Fault Fault)[] faults) : PlainWorkflowContext
 {
     private const int Tries = 3;
     private readonly Dictionary<string, object?> _events = new(StringComparer.Ordinal);
@@ -36,8 +34,6 @@ internal sealed class LocalWorkflow(Func<Type, object> create, params (string Ac
     public override string InstanceId => "local";
 
     public override DateTime CurrentUtcDateTime => DateTime.UnixEpoch;
-
-    public override bool IsReplaying => false;
 
     /// <summary>Names of activities that were called.</summary>
     public IReadOnlyCollection<string> Called => _calls.Keys;
@@ -84,23 +80,4 @@ internal sealed class LocalWorkflow(Func<Type, object> create, params (string Ac
     public override void SetCustomStatus(object? customStatus)
     {
     }
-
-    public override bool IsPatched(string patchName) => true;
-
-    public override void SendEvent(string instanceId, string eventName, object payload) => throw new NotSupportedException();
-
-    public override Task<TResult> CallChildWorkflowAsync<TResult>(string workflowName, object? input = null, ChildWorkflowTaskOptions? options = null) =>
-        throw new NotSupportedException();
-
-    public override ILogger CreateReplaySafeLogger(string categoryName) => NullLogger.Instance;
-
-    public override ILogger CreateReplaySafeLogger(Type type) => NullLogger.Instance;
-
-    public override ILogger CreateReplaySafeLogger<T>() => NullLogger.Instance;
-
-    public override void ContinueAsNew(object? newInput = null, bool preserveUnprocessedEvents = true) => throw new NotSupportedException();
-
-    public override PropagatedHistory? GetPropagatedHistory() => null;
-
-    public override Guid NewGuid() => throw new NotSupportedException();
 }
