@@ -1,5 +1,12 @@
 # One image for each service in C#:  docker build -f images/service.Dockerfile --build-arg SERVICE=orders -t daprplatform/orders:1.0.0 .
 # The root file system may be read only; /tmp is all that is written (docker run --read-only --tmpfs /tmp).
+# The gateway's has the pages of the shop beside the program.
+FROM node:20-bookworm-slim AS web
+ARG SERVICE
+WORKDIR /src/web/storefront
+COPY web/storefront ./
+RUN mkdir /web && if [ "${SERVICE}" = gateway ]; then npm ci --no-audit --no-fund && WEB_OUTPUT=/web/storefront npm run build; fi
+
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 ARG SERVICE
 WORKDIR /src
@@ -15,6 +22,7 @@ RUN dotnet publish "services/${SERVICE}/${SERVICE}.csproj" -c Release -o /app -p
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app
 COPY --from=build --chown=0:0 /app .
+COPY --from=web --chown=0:0 /web .
 ENV ASPNETCORE_ENVIRONMENT=Production LISTEN_ON_ALL=true METRICS_PORT=8081 DOTNET_EnableDiagnostics=0
 EXPOSE 8081
 # No root, and nobody who owns a file of the image.

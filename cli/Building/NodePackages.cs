@@ -40,8 +40,9 @@ internal static class NodePackages
     }
 
     /// <summary>Does nothing when what is installed and built is what the files say.</summary>
+    /// <param name="output">The folder that the build writes outside of the package: without it nothing is built.</param>
     /// <exception cref="CommandException">npm failed.</exception>
-    public static async Task PrepareAsync(Repository repository, string folder, Action<string> report, CancellationToken cancel)
+    public static async Task PrepareAsync(Repository repository, string folder, Action<string> report, CancellationToken cancel, string? output = null)
     {
         var lockFile = Path.Combine(folder, "package-lock.json");
         if (File.Exists(lockFile))
@@ -60,7 +61,7 @@ internal static class NodePackages
         if (!HasScript(folder, "build"))
             return;
         var stamp = new SourceStamp(Path.Combine(repository.Artifacts, "stamps", repository.Relative(folder).Replace(Path.DirectorySeparatorChar, '-')), [folder]);
-        if (stamp.IsCurrent())
+        if (stamp.IsCurrent() && (output is null || Directory.Exists(output)))
             return;
         report($"npm run build in {repository.Relative(folder)}");
         var sources = stamp.Take();

@@ -12,7 +12,7 @@ internal sealed class SourceStamp(string file, IReadOnlyList<string> paths)
     private static readonly HashSet<string> Skipped = ["node_modules", "bin", "obj", "artifacts", "dist", ".git", ".platform", ".dapr"];
 
     private static readonly HashSet<string> Sources =
-        [".cs", ".csproj", ".props", ".targets", ".slnx", ".proto", ".json", ".ts", ".tsx", ".mjs", ".js", ".css", ".html", ".sql", ".resx", ".editorconfig"];
+        [".cs", ".csproj", ".props", ".targets", ".slnx", ".proto", ".json", ".ts", ".tsx", ".mjs", ".js", ".css", ".html", ".svg", ".sql", ".resx", ".editorconfig"];
 
     public bool IsCurrent() => File.Exists(file) && File.ReadAllText(file) == Digest();
 

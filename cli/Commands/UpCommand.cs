@@ -77,6 +77,7 @@ internal sealed class UpCommand
     {
         await Prerequisites.CheckAsync(_file, cancel);
         await AppBuild.PrepareAsync(_repository, _file, _printer.Progress, cancel);
+        await WebBuild.PrepareAsync(_repository, _printer.Progress, cancel);
         var own = typeof(UpCommand).Assembly.Location;
         var native = new NativeCode(_repository, _printer.Progress);
         await native.PrepareAsync([.. AppBuild.Programs(_file), own], cancel);
@@ -144,6 +145,8 @@ internal sealed class UpCommand
         }
 
         _printer.Status(status);
+        if (WebBuild.IsBuilt(_repository, WebBuild.Storefront) && status.Apps.FirstOrDefault(a => a.App == "gateway")?.Url is { } shop)
+            _printer.Progress($"the shop is open at {shop}");
         _printer.Progress(hint);
     }
 

@@ -99,7 +99,8 @@ public sealed record ProfileBody(string? FirstName, string? LastName, string? Ph
 /// <param name="ExpiresIn">Seconds the access token is valid from now.</param>
 public sealed record SessionView(UserView User, string AccessToken, string RefreshToken, string TokenType, int ExpiresIn)
 {
-    internal static SessionView From(Session session) =>
+    /// <summary>As the users service gave it.</summary>
+    public static SessionView From(Session session) =>
         new(UserView.From(session.User), session.AccessToken, session.RefreshToken, "Bearer", session.ExpiresInSeconds);
 }
 

@@ -54,6 +54,12 @@ public sealed class RouteMatrixTests
         $"GET /api/v1/webhooks/{{id}}/deliveries {User}", $"POST /api/v1/webhooks/{{id}}/deliveries/{{deliveryId}}/retry {User}",
     ];
 
+    // Each has its proof in a header and a cookie: BrowserSessionTests.
+    private static readonly string[] BrowserSessions =
+    [
+        $"POST /api/v1/auth/session {Everybody}", $"POST /api/v1/auth/session/register {Everybody}", $"POST /api/v1/auth/session/refresh {Everybody}", $"DELETE /api/v1/auth/session {Everybody}",
+    ];
+
     private static readonly string[] Basket = [$"GET /api/v1/basket {User}", $"PUT /api/v1/basket {User}"];
 
     // The sidecar's calls; APP_API_TOKEN, where it is set, proves that they are.
@@ -70,6 +76,7 @@ public sealed class RouteMatrixTests
         [
             .. Common, .. Accounts.Select(a => a.Replace(OwnToken, Everybody, StringComparison.Ordinal)), .. Catalogue, .. Basket, .. Orders, .. Payments, .. Webhooks,
             $"GET /api/v1/orders/{{id}}/events {User}", $"POST /api/v1/payments {User}", $"GET /api/v1/notifications {User}",
+            .. BrowserSessions,
         ],
         ["users"] =
         [

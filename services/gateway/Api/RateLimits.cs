@@ -13,6 +13,8 @@ namespace DaprPlatform.Gateway.Api;
 internal sealed record RateLimits(int PerSecond, int SignInsPerMinute)
 {
     private static readonly PathString SignIn = "/api/v1/auth";
+    // Guesses nothing and hashes no password: every page of the storefront begins with it.
+    private static readonly PathString SessionRefresh = "/api/v1/auth/session/refresh";
     private static readonly PathString Api = "/api";
 
     public static RateLimits From(IConfiguration configuration)
@@ -36,7 +38,7 @@ internal sealed record RateLimits(int PerSecond, int SignInsPerMinute)
     private RateLimitPartition<string> PartitionOf(HttpContext context)
     {
         var path = context.Request.Path;
-        if (SignInsPerMinute > 0 && path.StartsWithSegments(SignIn, StringComparison.Ordinal))
+        if (SignInsPerMinute > 0 && path.StartsWithSegments(SignIn, StringComparison.Ordinal) && !path.Equals(SessionRefresh, StringComparison.Ordinal))
             return RateLimitPartition.GetTokenBucketLimiter("sign-in " + context.Connection.RemoteIpAddress, _ => Bucket(SignInsPerMinute, SignInsPerMinute, TimeSpan.FromMinutes(1)));
         // Health, metrics and documents are not for the world; who probes them is not to be refused.
         if (PerSecond == 0 || !path.StartsWithSegments(Api, StringComparison.Ordinal))

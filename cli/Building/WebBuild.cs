@@ -1,0 +1,23 @@
+namespace DaprPlatform.Cli.Building;
+
+/// <summary>The pages in <c>web/</c>: each folder there is an npm package whose build writes to <c>artifacts/web/NAME</c>, from where the gateway and this program serve it.</summary>
+internal static class WebBuild
+{
+    public const string Storefront = "storefront";
+
+    /// <summary>Builds what changed since it was built.</summary>
+    /// <exception cref="CommandException">npm failed; the message is its output.</exception>
+    public static async Task PrepareAsync(Repository repository, Action<string> report, CancellationToken cancel)
+    {
+        var web = Path.Combine(repository.Root, "web");
+        if (!Directory.Exists(web))
+            return;
+        foreach (var folder in Directory.GetDirectories(web).Where(f => File.Exists(Path.Combine(f, "package.json"))).Order(StringComparer.Ordinal))
+            await NodePackages.PrepareAsync(repository, folder, report, cancel, OutputOf(repository, Path.GetFileName(folder)));
+    }
+
+    /// <summary>Where the pages are once they are built.</summary>
+    public static string OutputOf(Repository repository, string name) => Path.Combine(repository.Artifacts, "web", name);
+
+    public static bool IsBuilt(Repository repository, string name) => File.Exists(Path.Combine(OutputOf(repository, name), "index.html"));
+}
