@@ -69,7 +69,7 @@ internal sealed class BenchStack : IAsyncDisposable
     {
         var output = await RunAsync(["up", "-d", "--json", "--port-offset", $"{portOffset}"], cancel);
         var json = output[output.IndexOf('{', StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)];
-        Status = JsonSerializer.Deserialize<StackStatus>(json, ControlServer.Json)!;
+        Status = JsonSerializer.Deserialize<StackStatus>(json, ControlJson.Options)!;
     }
 
     private async Task<string> RunAsync(string[] arguments, CancellationToken cancel)

@@ -27,7 +27,7 @@ internal static class AuditCommand
             entries.Sort(static (a, b) => b.At.CompareTo(a.At));
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(JsonSerializer.Serialize(entries, ControlServer.Json));
+                Console.Out.WriteLine(JsonSerializer.Serialize(entries, ControlJson.Options));
                 return 0;
             }
 
@@ -52,7 +52,7 @@ internal static class AuditCommand
             foreach (var service in AuditReader.Services)
                 verdicts.Add(await reader.VerifyAsync(service, cancel));
             if (parsed.GetValue(json))
-                Console.Out.WriteLine(JsonSerializer.Serialize(verdicts, ControlServer.Json));
+                Console.Out.WriteLine(JsonSerializer.Serialize(verdicts, ControlJson.Options));
             else
                 foreach (var v in verdicts)
                     Console.Out.WriteLine(v.Broken is { } broken ? $"{v.Service}: broken at entry {broken} of {v.Entries}" : $"{v.Service}: {v.Entries} entries, whole; head {v.Head}");

@@ -123,7 +123,7 @@ internal static class BenchCommand
         return command;
     }
 
-    private static void Json<T>(T report) => Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+    private static void Json<T>(T report) => Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
 
     private static void Print(OrdersReport report)
     {

@@ -45,7 +45,7 @@ internal static class ChaosCommand
             printer.Progress($"seed {options.Seed}");
             var report = await new ChaosRun(gateway, oper, new Target(stack, file), options, TimeProvider.System).RunAsync(ProgressTo(printer), cancel);
             if (parsed.GetValue(json))
-                Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+                Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
             else
                 Print(report);
             return report.Succeeded ? 0 : 1;

@@ -20,7 +20,7 @@ internal static class ConfigCommand
             using var settings = new PlatformSettings((await RunningStack.FindAsync(stack, parsed, cancel)).Status);
             var values = await settings.AllAsync(cancel);
             if (parsed.GetValue(json))
-                Console.Out.WriteLine(JsonSerializer.Serialize(values, ControlServer.Json));
+                Console.Out.WriteLine(JsonSerializer.Serialize(values, ControlJson.Options));
             else
                 foreach (var (key, value) in values)
                     Console.Out.WriteLine($"{key} = {value}");

@@ -95,5 +95,5 @@ internal static class DlqCommand
             yield return line;
     }
 
-    private static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+    private static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
 }

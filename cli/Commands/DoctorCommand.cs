@@ -37,7 +37,7 @@ internal static class DoctorCommand
             findings.Add(Memory());
             findings.Add(Disk(data));
             if (parsed.GetValue(json))
-                Console.Out.WriteLine(JsonSerializer.Serialize(findings, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+                Console.Out.WriteLine(JsonSerializer.Serialize(findings, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
             else
                 Print(findings);
             return findings.TrueForAll(f => f.Ok) ? 0 : 1;

@@ -19,7 +19,7 @@ internal static class KubernetesCommand
             var report = await Lint.RunAsync(Repository.Find(), printer.Progress, cancel);
             if (parsed.GetValue(json))
             {
-                await Console.Out.WriteLineAsync(JsonSerializer.Serialize(report, ControlServer.Json));
+                await Console.Out.WriteLineAsync(JsonSerializer.Serialize(report, ControlJson.Options));
                 return report.Problems.Count == 0 ? 0 : 1;
             }
 

@@ -32,7 +32,7 @@ internal static class RetailCommands
             var printer = new StackPrinter(ConsoleSetup.Error());
             var report = await CatalogueImport.RunAsync(oper, retail, parsed.GetValue(stock), printer.Progress, cancel);
             if (parsed.GetValue(json))
-                Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+                Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
             else
                 Print(report);
             return 0;
@@ -59,7 +59,7 @@ internal static class RetailCommands
             var replay = new ReplayOptions(parsed.GetValue(concurrency), parsed.GetValue(limit), parsed.GetValue(run), TimeSpan.FromSeconds(parsed.GetValue(patience)));
             var report = await RunAsync(stack, retail, replay, cancel);
             if (parsed.GetValue(json))
-                Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+                Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
             else
                 Print(report);
             return report.Succeeded ? 0 : 1;

@@ -54,7 +54,7 @@ internal static class SimulateCommand
             await using (new Timer(_ => printer.Progress(Line(simulation)), null, ProgressInterval, ProgressInterval))
                 await simulation.RunAsync(printer.Progress, cancel);
             if (parsed.GetValue(json))
-                Console.Out.WriteLine(JsonSerializer.Serialize(simulation.Seen, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+                Console.Out.WriteLine(JsonSerializer.Serialize(simulation.Seen, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
             else
                 AnsiConsole.WriteLine(Line(simulation));
             return 0;

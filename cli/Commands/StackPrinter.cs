@@ -27,7 +27,7 @@ internal sealed class StackPrinter(IAnsiConsole console, bool timed = false)
 
     public void Progress(string text) => Event(new StackEvent(default, EventKind.Progress, text));
 
-    public static void Json(StackStatus status) => Console.Out.WriteLine(JsonSerializer.Serialize(status, new JsonSerializerOptions(ControlServer.Json) { WriteIndented = true }));
+    public static void Json(StackStatus status) => Console.Out.WriteLine(JsonSerializer.Serialize(status, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
 
     public void Status(StackStatus status)
     {

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Net;
 using DaprPlatform.Cli.Building;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.DaprEngine;
+using DaprPlatform.Cli.OpsConsole;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Cli.Supervision;
@@ -21,9 +23,11 @@ internal sealed class UpCommand
     private readonly bool _json;
     private readonly int _metricsPort;
     private readonly string _engine;
+    private readonly (ConsoleDoor Door, int Port) _console;
 
-    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background, int offset, string engine)
+    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background, int offset, string engine, (ConsoleDoor, int) console)
     {
+        _console = console;
         (_repository, _file, _data, _json, _metricsPort, _engine) = (repository, file, data, json, MetricsServer.DefaultPort + offset, engine);
         // With --json the standard output holds the JSON and nothing else.
         _printer = new StackPrinter(json ? ConsoleSetup.Error() : AnsiConsole.Console, timed: background);
@@ -37,8 +41,20 @@ internal sealed class UpCommand
         var json = StackOptions.Json();
         var engine = new Option<string>("--engine") { DefaultValueFactory = _ => Embedded, Description = $"{Embedded}: the runtime of this program. {Dapr}: daprd, placement and scheduler of this machine, on real servers." };
         engine.AcceptOnlyFromAmong(Embedded, Dapr);
+        var consolePort = new Option<int?>("--console-port") { Description = $"Where the operations console listens; {ConsoleServer.DefaultPort} plus the offset by default." };
+        var consoleAddress = new Option<string>("--console-address")
+        {
+            DefaultValueFactory = _ => "127.0.0.1",
+            Description = "The address that it listens on. On any other than the loopback interface everybody signs in: ./platform console user add NAME --role ROLE.",
+        };
+        var consoleHost = new Option<string?>("--console-host") { Description = "The name that the console has for its users, where that is neither localhost nor an address." };
+        consoleAddress.Validators.Add(result =>
+        {
+            if (!IPAddress.TryParse(result.GetValue(consoleAddress), out _))
+                result.AddError("--console-address is an IP address, as 127.0.0.1 or 0.0.0.0.");
+        });
         var child = new Option<bool>(ChildOption) { Hidden = true };
-        var command = new Command("up", "Builds and starts everything, and prints what runs where. Ctrl-C stops it.") { detach, offset, noBuild, engine, json, child };
+        var command = new Command("up", "Builds and starts everything, and prints what runs where. Ctrl-C stops it.") { detach, offset, noBuild, engine, consolePort, consoleAddress, consoleHost, json, child };
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
@@ -51,13 +67,16 @@ internal sealed class UpCommand
                 throw new CommandException(DaprPrograms.Hint);
             if (chosen == Dapr)
                 file = DatabaseUrl.Apply(file, Environment.GetEnvironmentVariable("DATABASE_URL"));
-            var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child), parsed.GetValue(offset), chosen);
+            var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child), parsed.GetValue(offset), chosen,
+                (new ConsoleDoor(false, IPAddress.Parse(parsed.GetRequiredValue(consoleAddress)), parsed.GetValue(consoleHost)), parsed.GetValue(consolePort) ?? ConsoleServer.DefaultPort + parsed.GetValue(offset)));
             await up.RefuseSecondAsync(cancel);
             if (!parsed.GetValue(noBuild))
                 await up.BuildAsync(cancel);
             if (!parsed.GetValue(detach))
                 return await up.RunAsync(parsed.GetValue(child), cancel);
-            string[] options = ["--file", path, "--data-dir", up._data.Path, "--port-offset", $"{parsed.GetValue(offset)}", "--engine", chosen];
+            string[] options = ["--file", path, "--data-dir", up._data.Path, "--port-offset", $"{parsed.GetValue(offset)}", "--engine", chosen, "--console-address", parsed.GetRequiredValue(consoleAddress), "--console-port", $"{up._console.Port}"];
+            if (parsed.GetValue(consoleHost) is { } host)
+                options = [.. options, "--console-host", host];
             return await up.DetachAsync(options, cancel);
         });
         return command;
@@ -94,7 +113,11 @@ internal sealed class UpCommand
             ? DaprRuntime.Open(_file, _data, text => own?.Events.Add(EventKind.Progress, text))
             : await EmbeddedRuntime.OpenAsync(_data, cancel);
         await using var stack = own = new Stack(_repository, _file, _data, host, TimeProvider.System);
-        await using var control = await ControlServer.StartAsync(_data.Socket, stack, cancel);
+        await using var console = ConsoleSystem.Open(_repository, _file, _data, stack, TimeProvider.System);
+        // The pages first: who finds the socket finds them too.
+        await using var pages = await ConsoleServer.StartAsync(console, _console.Door, _console.Port, cancel);
+        stack.ConsoleUrl = pages?.Url;
+        await using var control = await ConsoleServer.StartOnSocketAsync(console, _data.Socket, cancel);
         await using var metrics = await MetricsServer.StartAsync(_metricsPort, stack, cancel);
         var printing = PrintAsync(stack.Events);
         var exitCode = 0;

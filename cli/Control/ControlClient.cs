@@ -39,7 +39,7 @@ internal sealed class ControlClient : IDisposable
     {
         try
         {
-            return await _http.GetFromJsonAsync<StackStatus>("status", ControlServer.Json, cancel);
+            return await _http.GetFromJsonAsync<StackStatus>("api/v1/status", ControlJson.Options, cancel);
         }
         catch (HttpRequestException)
         {
@@ -48,20 +48,26 @@ internal sealed class ControlClient : IDisposable
     }
 
     /// <summary>Returns when every unit serves or has failed several times; true for the first.</summary>
-    public Task<bool> WaitSettledAsync(CancellationToken cancel) => _http.GetFromJsonAsync<bool>("settled", ControlServer.Json, cancel);
+    public Task<bool> WaitSettledAsync(CancellationToken cancel) => _http.GetFromJsonAsync<bool>("api/v1/settled", ControlJson.Options, cancel);
 
     public async IAsyncEnumerable<StackEvent> EventsAsync([EnumeratorCancellation] CancellationToken cancel)
     {
-        using var response = await _http.GetAsync("events", HttpCompletionOption.ResponseHeadersRead, cancel);
+        const string data = "data: ";
+        using var response = await _http.GetAsync("api/v1/stream?topics=events&lastEventId=start", HttpCompletionOption.ResponseHeadersRead, cancel);
+        response.EnsureSuccessStatusCode();
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancel));
+        // One topic, and messages of one line of data each; a reset has none of a message's members.
         while (await ReadLineAsync(reader, cancel) is { } line)
-            yield return JsonSerializer.Deserialize<StackEvent>(line, ControlServer.Json)!;
+        {
+            if (line.StartsWith(data, StringComparison.Ordinal) && line.Length > data.Length + 2)
+                yield return JsonSerializer.Deserialize<StackEvent>(line.AsSpan(data.Length), ControlJson.Options)!;
+        }
     }
 
     /// <exception cref="CommandException">There is no such app.</exception>
     public async Task AppAsync(string app, string verb, CancellationToken cancel)
     {
-        using var response = await _http.PostAsync($"apps/{Uri.EscapeDataString(app)}/{verb}", null, cancel);
+        using var response = await _http.PostAsync($"api/v1/apps/{Uri.EscapeDataString(app)}/{verb}", null, cancel);
         if (response.StatusCode == HttpStatusCode.NotFound)
         {
             var problem = await response.Content.ReadFromJsonAsync<JsonElement>(cancel);
@@ -76,7 +82,7 @@ internal sealed class ControlClient : IDisposable
     {
         try
         {
-            return await _http.GetFromJsonAsync<IReadOnlyList<DeadLetter>>($"dlq?all={(all ? "true" : "false")}", ControlServer.Json, cancel) ?? [];
+            return await _http.GetFromJsonAsync<IReadOnlyList<DeadLetter>>($"api/v1/dlq?all={(all ? "true" : "false")}", ControlJson.Options, cancel) ?? [];
         }
         catch (HttpRequestException e) when (e.StatusCode is null)
         {
@@ -90,7 +96,7 @@ internal sealed class ControlClient : IDisposable
     {
         try
         {
-            using var response = await _http.PostAsJsonAsync("dlq/replay", ids, ControlServer.Json, cancel);
+            using var response = await _http.PostAsJsonAsync("api/v1/dlq/replay", ids, ControlJson.Options, cancel);
             if (response.StatusCode == HttpStatusCode.NotFound)
                 throw new CommandException((await response.Content.ReadFromJsonAsync<JsonElement>(cancel)).GetProperty("detail").GetString() ?? "There is no such dead letter.");
             response.EnsureSuccessStatusCode();
@@ -104,7 +110,7 @@ internal sealed class ControlClient : IDisposable
 
     public async Task StopAsync(CancellationToken cancel)
     {
-        using var response = await _http.PostAsync("stop", null, cancel);
+        using var response = await _http.PostAsync("api/v1/stop", null, cancel);
         response.EnsureSuccessStatusCode();
     }
 

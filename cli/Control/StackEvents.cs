@@ -35,6 +35,12 @@ internal sealed class StackEvents(TimeProvider time)
         }
     }
 
+    public IReadOnlyList<StackEvent> Past()
+    {
+        lock (_lock)
+            return [.. _past];
+    }
+
     /// <summary>Ends every reader.</summary>
     public void Close()
     {

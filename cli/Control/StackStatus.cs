@@ -29,6 +29,16 @@ internal sealed record StackStatus
 
     public long RuntimeResidentBytes { get; init; }
 
+    /// <summary>Of one processor, everything together; null where the system does not tell.</summary>
+    public double? CpuPercent { get; init; }
+
+    public double? RuntimeCpuPercent { get; init; }
+
+    public MachineStatus? Machine { get; init; }
+
+    /// <summary>Where the operations console is; null: nowhere.</summary>
+    public string? ConsoleUrl { get; init; }
+
     public IReadOnlyList<AppStatus> Apps { get; init; } = [];
 
     public PostgresStatus? Postgres { get; init; }
@@ -64,7 +74,29 @@ internal sealed record AppStatus
     public double? HealthySeconds { get; init; }
 
     public long ResidentBytes { get; init; }
+
+    /// <summary>Of one processor, since the figures before; null where the system does not tell.</summary>
+    public double? CpuPercent { get; init; }
+
+    /// <summary>Of the app itself.</summary>
+    public string? MetricsUrl { get; init; }
+
+    public string? HealthUrl { get; init; }
+
+    /// <summary>Processes of the app.</summary>
+    public int Instances { get; init; }
+
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>By a person, since the platform started.</summary>
+    public LastAction? LastAction { get; init; }
 }
+
+/// <summary>What somebody did to an app: start, stop, restart.</summary>
+internal sealed record LastAction(string Action, string Who, DateTimeOffset At);
+
+/// <summary>The machine that everything runs on.</summary>
+internal sealed record MachineStatus(int Cpus, double? LoadAverage, long MemoryTotalBytes, long MemoryAvailableBytes, long DiskTotalBytes, long DiskFreeBytes);
 
 internal sealed record PostgresStatus
 {
@@ -81,6 +113,8 @@ internal sealed record PostgresStatus
     public string? Note { get; init; }
 
     public long ResidentBytes { get; init; }
+
+    public double? CpuPercent { get; init; }
 }
 
 /// <param name="Name">As the apps know it.</param>

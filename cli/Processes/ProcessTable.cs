@@ -80,13 +80,16 @@ internal static class ProcessTable
     }
 
     /// <summary>Processor time of <paramref name="root"/> and of everything it started that still runs; zero where the system does not tell.</summary>
-    public static TimeSpan ProcessorTime(int root)
+    public static TimeSpan ProcessorTime(int root) => ProcessorTime(OperatingSystem.IsLinux() ? Tree(root) : []);
+
+    /// <summary>Processor time of several processes together; zero where the system does not tell.</summary>
+    public static TimeSpan ProcessorTime(IEnumerable<int> pids)
     {
         const int userField = 11;
         const int systemField = 12;
         const int ticksPerSecond = 100; // USER_HZ, the same on every Linux that .NET runs on
         var ticks = 0L;
-        foreach (var pid in OperatingSystem.IsLinux() ? Tree(root) : [])
+        foreach (var pid in OperatingSystem.IsLinux() ? pids : [])
         {
             if (Stat(pid) is { } fields)
                 ticks += long.Parse(fields[userField], CultureInfo.InvariantCulture) + long.Parse(fields[systemField], CultureInfo.InvariantCulture);
@@ -119,15 +122,19 @@ internal static class ProcessTable
     }
 
     /// <summary>The pids of <paramref name="root"/> and of everything it started, as far as it is still attached.</summary>
-    public static IReadOnlyList<int> Tree(int root)
+    public static IReadOnlyList<int> Tree(int root) => Trees([root])[root];
+
+    /// <summary>The same for several with one look at the table.</summary>
+    public static IReadOnlyDictionary<int, IReadOnlyList<int>> Trees(IEnumerable<int> roots)
     {
-        if (!OperatingSystem.IsLinux())
-            return [root];
-        var children = Pids().Select(pid => (Pid: pid, Parent: Parent(pid))).Where(p => p.Parent is not null).ToLookup(p => p.Parent!.Value, p => p.Pid);
-        var tree = new List<int> { root };
-        for (var i = 0; i < tree.Count; i++)
-            tree.AddRange(children[tree[i]]);
-        return tree;
+        var children = (OperatingSystem.IsLinux() ? Pids() : []).Select(pid => (Pid: pid, Parent: Parent(pid))).Where(p => p.Parent is not null).ToLookup(p => p.Parent!.Value, p => p.Pid);
+        return roots.Distinct().ToDictionary(root => root, root =>
+        {
+            var tree = new List<int> { root };
+            for (var i = 0; i < tree.Count; i++)
+                tree.AddRange(children[tree[i]]);
+            return (IReadOnlyList<int>)tree;
+        });
     }
 
     /// <summary>Whether the process was started with <c>name=value</c> in its environment. False where the system does not tell.</summary>

@@ -14,6 +14,11 @@ internal sealed class AppHealth(RunApp app) : IDisposable
     /// <summary>Where a person can open it; null for apps that speak only gRPC.</summary>
     public string? Url => HttpPort is { } port ? $"http://localhost:{port}" : null;
 
+    public string? HealthUrl => Url is { } url ? url + (app.AppHealthCheckPath ?? DefaultPath) : null;
+
+    /// <summary>Where services of ours serve their metrics: beside gRPC, or on a port of its own.</summary>
+    public string? MetricsUrl => (app.OwnMetricsPort ?? (app.AppProtocol == "http" ? app.AppPort : null)) is { } port ? $"http://localhost:{port.Number}/metrics" : null;
+
     private int? HttpPort => app.AppProtocol switch
     {
         "http" => app.AppPort?.Number,

@@ -10,6 +10,7 @@ internal sealed class AppUnit : IAsyncDisposable
     private readonly ISidecarHost _host;
     private readonly AppHealth _health;
     private readonly SupervisedUnit? _program;
+    private readonly SemaphoreSlim _turn = new(1, 1);
     private IAppSidecar? _sidecar;
     private string? _swagger;
 
@@ -33,7 +34,28 @@ internal sealed class AppUnit : IAsyncDisposable
     /// <summary>Completes when the sidecar was asked to end.</summary>
     public Task SidecarEnded => _sidecar?.ShutdownRequested ?? Task.CompletedTask;
 
-    public async Task StartSidecarAsync(CancellationToken cancel) => _sidecar ??= await _host.StartAsync(App, cancel);
+    /// <summary>One after the other: starts and stops of this app by different people.</summary>
+    public async Task InTurnAsync(Func<Task> act)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            await act();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <returns>False when it runs already.</returns>
+    public async Task<bool> StartSidecarAsync(CancellationToken cancel)
+    {
+        if (_sidecar is not null)
+            return false;
+        _sidecar = await _host.StartAsync(App, cancel);
+        return true;
+    }
 
     public Task StartProgramAsync() => _program?.StartAsync() ?? Task.CompletedTask;
 
@@ -55,7 +77,11 @@ internal sealed class AppUnit : IAsyncDisposable
         }
     }
 
-    public AppStatus Status()
+    /// <summary>The app's process, while there is one.</summary>
+    public int? Pid => _program?.Snapshot.Pid;
+
+    /// <param name="usage">Of its processes.</param>
+    public AppStatus Status(ProcessUsage? usage)
     {
         var snapshot = _program?.Snapshot;
         return new AppStatus
@@ -71,7 +97,12 @@ internal sealed class AppUnit : IAsyncDisposable
             Restarts = snapshot?.Restarts ?? 0,
             Note = snapshot?.Note,
             HealthySeconds = snapshot?.HealthySeconds,
-            ResidentBytes = snapshot?.Pid is { } pid ? ProcessTable.Tree(pid).Sum(ProcessTable.ResidentBytes) : 0,
+            ResidentBytes = usage?.ResidentBytes ?? 0,
+            CpuPercent = usage?.CpuPercent,
+            Instances = usage?.Instances ?? 0,
+            StartedAt = snapshot?.StartedAt,
+            HealthUrl = _health.HealthUrl,
+            MetricsUrl = _health.MetricsUrl,
         };
     }
 

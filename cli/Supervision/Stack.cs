@@ -28,6 +28,8 @@ internal sealed class Stack : IAsyncDisposable
     private readonly RunState _state;
     private readonly ISidecarHost _host;
     private readonly List<AppUnit> _apps;
+    private readonly ProcessSampler _usages = new();
+    private readonly OwnProcessor _runtime = new();
     private readonly Stopwatch _uptime = Stopwatch.StartNew();
     private readonly TaskCompletionSource<bool> _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -51,6 +53,15 @@ internal sealed class Stack : IAsyncDisposable
 
     /// <summary>Where the platform's own metrics are served; null: nowhere.</summary>
     public string? MetricsUrl { get; set; }
+
+    /// <summary>Where the console is; null: nowhere.</summary>
+    public string? ConsoleUrl { get; set; }
+
+    /// <summary>The state of a unit or of an app's sidecar is another one. Called from where it happens: it must not wait.</summary>
+    public event Action? StatusChanged;
+
+    /// <summary>Where the sidecars run.</summary>
+    public ISidecarHost Host => _host;
 
     public Task StopRequested => _stopRequested.Task;
 
@@ -78,9 +89,14 @@ internal sealed class Stack : IAsyncDisposable
 
     public StackStatus Status()
     {
-        var apps = _apps.Select(a => a.Status()).ToList();
+        var pids = _apps.ConvertAll(a => a.Pid);
+        var database = _database?.Snapshot.Pid;
+        var usages = _usages.Measure([.. pids.Append(database).OfType<int>()]);
+        var apps = _apps.Zip(pids, (app, pid) => app.Status(pid is { } id ? usages[id] : null)).ToList();
         var runtime = ProcessTable.ResidentBytes(Environment.ProcessId);
-        var postgres = DatabaseStatus();
+        // The apps are children of this process; its own time is not theirs.
+        var runtimeCpu = _runtime.CpuPercent();
+        var postgres = DatabaseStatus(database is { } server ? usages[server] : null);
         return new StackStatus
         {
             Running = true,
@@ -93,6 +109,10 @@ internal sealed class Stack : IAsyncDisposable
             StartSeconds = _startSeconds,
             ResidentBytes = runtime + apps.Sum(a => a.ResidentBytes) + (postgres?.ResidentBytes ?? 0),
             RuntimeResidentBytes = runtime,
+            RuntimeCpuPercent = runtimeCpu,
+            CpuPercent = runtimeCpu is { } own ? Math.Round(own + apps.Sum(a => a.CpuPercent ?? 0) + (postgres?.CpuPercent ?? 0), 1) : null,
+            Machine = MachineFigures.Read(_data.Path),
+            ConsoleUrl = ConsoleUrl,
             Apps = apps,
             Postgres = postgres,
             Components =
@@ -109,19 +129,41 @@ internal sealed class Stack : IAsyncDisposable
     public async Task StopAppAsync(string appId)
     {
         var app = Find(appId);
-        await app.StopProgramAsync(AppGrace);
-        await app.StopSidecarAsync(SidecarGrace);
+        await app.InTurnAsync(async () =>
+        {
+            await app.StopProgramAsync(AppGrace);
+            await app.StopSidecarAsync(SidecarGrace);
+        });
         Events.Add(EventKind.Progress, $"{appId} is stopped");
+        StatusChanged?.Invoke();
+    }
+
+    /// <summary>Starts an app that is stopped; one that runs is left alone.</summary>
+    /// <exception cref="CommandException">There is no such app, or its sidecar cannot start.</exception>
+    public async Task StartAppAsync(string appId)
+    {
+        var app = Find(appId);
+        await app.InTurnAsync(async () =>
+        {
+            await StartSidecarAsync(app, _stopping.Token);
+            await app.StartProgramAsync();
+        });
+        Events.Add(EventKind.Progress, $"{appId} is started");
+        StatusChanged?.Invoke();
     }
 
     /// <exception cref="CommandException">There is no such app.</exception>
     public async Task RestartAppAsync(string appId)
     {
         var app = Find(appId);
-        await app.StopProgramAsync(AppGrace);
-        await StartSidecarAsync(app, _stopping.Token);
-        await app.StartProgramAsync();
+        await app.InTurnAsync(async () =>
+        {
+            await app.StopProgramAsync(AppGrace);
+            await StartSidecarAsync(app, _stopping.Token);
+            await app.StartProgramAsync();
+        });
         Events.Add(EventKind.Progress, $"{appId} is started");
+        StatusChanged?.Invoke();
     }
 
     /// <summary>Stops everything in order.</summary>
@@ -172,8 +214,8 @@ internal sealed class Stack : IAsyncDisposable
 
     private async Task StartSidecarAsync(AppUnit app, CancellationToken cancel)
     {
-        await app.StartSidecarAsync(cancel);
-        _ = WatchSidecarAsync(app);
+        if (await app.StartSidecarAsync(cancel))
+            _ = WatchSidecarAsync(app);
     }
 
     // An app can ask its sidecar to shut down (POST /v1.0/shutdown); as under `dapr run`, both end then.
@@ -215,6 +257,7 @@ internal sealed class Stack : IAsyncDisposable
     private void Changed(UnitSnapshot unit)
     {
         _state.Set(unit.Name, unit.Process);
+        StatusChanged?.Invoke();
         switch (unit.State)
         {
             case UnitState.Healthy:
@@ -231,7 +274,7 @@ internal sealed class Stack : IAsyncDisposable
     private string LogOf(string name) =>
         Path.GetRelativePath(_file.Folder, name == PostgresServer.ProgramName && _server is not null ? _server.LogFile : _data.LogOf(name));
 
-    private PostgresStatus? DatabaseStatus()
+    private PostgresStatus? DatabaseStatus(ProcessUsage? usage)
     {
         if (_server is null || _database is null)
             return null;
@@ -244,7 +287,8 @@ internal sealed class Stack : IAsyncDisposable
             Version = _server.Version.ToString(),
             Restarts = snapshot.Restarts,
             Note = snapshot.Note,
-            ResidentBytes = snapshot.Pid is { } pid ? ProcessTable.Tree(pid).Sum(ProcessTable.ResidentBytes) : 0,
+            ResidentBytes = usage?.ResidentBytes ?? 0,
+            CpuPercent = usage?.CpuPercent,
         };
     }
 

@@ -60,7 +60,7 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
             await _loop;
             _stop.Dispose();
             _stop = null;
-            Set(s => s with { State = UnitState.Stopped, Process = null });
+            Set(s => s with { State = UnitState.Stopped, Process = null, StartedAt = null });
         }
         finally
         {
@@ -91,7 +91,7 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
                 break;
             failures = served >= backoff.Forgiven ? 1 : failures + 1;
             var delay = backoff.DelayAfter(failures);
-            Set(s => s with { State = UnitState.Waiting, Process = null, Restarts = s.Restarts + 1, Note = note });
+            Set(s => s with { State = UnitState.Waiting, Process = null, StartedAt = null, Restarts = s.Restarts + 1, Note = note });
             await Task.Delay(delay, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
@@ -101,7 +101,7 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
     /// <returns>Why it ended, and for how long it had served.</returns>
     private async Task<(string Note, TimeSpan Served)> RunOnceAsync(TaskCompletionSource firstHealthy, CancellationToken stop)
     {
-        Set(s => s with { State = UnitState.Starting, Process = null, HealthySeconds = null });
+        Set(s => s with { State = UnitState.Starting, Process = null, StartedAt = null, HealthySeconds = null });
         var started = time.GetTimestamp();
         IRunningProgram running;
         try
@@ -117,7 +117,8 @@ internal sealed class SupervisedUnit(ISupervisedProgram program, Backoff backoff
             return ("", TimeSpan.Zero);
         }
 
-        Set(s => s with { Process = running.Identity });
+        var at = time.GetUtcNow();
+        Set(s => s with { Process = running.Identity, StartedAt = at });
         long? healthy = null;
         string? problem = null;
         using (var ended = CancellationTokenSource.CreateLinkedTokenSource(stop))

@@ -22,5 +22,8 @@ internal enum UnitState
 /// <param name="HealthySeconds">From its last start to the moment it served; null before that.</param>
 internal sealed record UnitSnapshot(string Name, UnitState State, ProcessIdentity? Process, int Restarts, string? Note, double? HealthySeconds)
 {
+    /// <summary>When its process was started; null while there is none.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
     public int? Pid => Process?.Pid;
 }

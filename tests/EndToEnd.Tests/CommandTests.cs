@@ -23,7 +23,7 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
         var result = await stack.TryPlatformAsync(["status", "--json"], Cancel);
 
         Assert.True(result.Succeeded, result.Output);
-        var status = JsonSerializer.Deserialize<StackStatus>(result.Output, ControlServer.Json)!;
+        var status = JsonSerializer.Deserialize<StackStatus>(result.Output, ControlJson.Options)!;
         Assert.Equal(stack.RunFile.Apps.Select(a => a.AppId), status.Apps.Select(a => a.App));
         Assert.All(status.Apps, a => Assert.True(a is { State: UnitState.Healthy, Pid: > 0, ResidentBytes: > 0 }, a.ToString()));
         Assert.Contains(status.Components, c => c is { Name: "pubsub", Type: "pubsub.kafka", StandsFor: "embedded log" });

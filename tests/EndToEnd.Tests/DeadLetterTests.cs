@@ -42,7 +42,7 @@ public sealed class DeadLetterTests(StackFixture stack)
         while (true)
         {
             var output = await stack.PlatformAsync(["dlq", "list", "--all", "--json"], deadline.Token);
-            var letters = JsonSerializer.Deserialize<List<DeadLetter>>(output[output.IndexOf('[', StringComparison.Ordinal)..(output.LastIndexOf(']') + 1)], ControlServer.Json)!
+            var letters = JsonSerializer.Deserialize<List<DeadLetter>>(output[output.IndexOf('[', StringComparison.Ordinal)..(output.LastIndexOf(']') + 1)], ControlJson.Options)!
                 .Where(l => l.EventId == eventId).ToList();
             if (letters.Count >= count)
                 return letters;

@@ -163,5 +163,5 @@ public sealed class StackFixture : IAsyncLifetime
     }
 
     private static StackStatus Parse(string output) =>
-        JsonSerializer.Deserialize<StackStatus>(output[output.IndexOf("\n{", StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)], ControlServer.Json)!;
+        JsonSerializer.Deserialize<StackStatus>(output[output.IndexOf("\n{", StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)], ControlJson.Options)!;
 }
