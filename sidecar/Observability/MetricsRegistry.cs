@@ -52,6 +52,9 @@ internal sealed class MetricsRegistry(string appId, bool enabled)
     public MetricFamily Family(string name, MetricKind kind, double[] bounds, string[] labels) =>
         _families.GetOrAdd(name, _ => new MetricFamily(name, kind, bounds, labels, enabled, RulesFor(name, labels)));
 
+    /// <summary>A family that something was recorded in; null when there is none of that name.</summary>
+    internal MetricFamily? Find(string name) => _families.GetValueOrDefault(name);
+
     /// <summary>Called before the series are read, by what knows its figures only when it is asked.</summary>
     public event Func<CancellationToken, Task>? Reading;
 
@@ -100,6 +103,9 @@ internal sealed class MetricFamily
     public string Name { get; }
 
     public MetricKind Kind { get; }
+
+    /// <summary>Counters and gauges by the values of their labels, in the family's order.</summary>
+    internal IEnumerable<(IReadOnlyList<string> Labels, double Value)> Values => _series.Select(s => ((IReadOnlyList<string>)s.Key, s.Value.Value));
 
     /// <summary>Adds to a counter or gauge.</summary>
     public void Add(double amount, params ReadOnlySpan<string> values)

@@ -73,6 +73,26 @@ internal sealed class CircuitBreaker(CircuitBreakerPolicy policy, TimeProvider t
         }
     }
 
+    /// <summary>Name of the policy it follows.</summary>
+    public string PolicyName { get; init; } = "";
+
+    /// <summary>How it stands, without moving it on: what its next request will find.</summary>
+    /// <returns>The state, its counts and, where it is open, for how long yet.</returns>
+    public (string State, BreakerCounts Counts, TimeSpan? OpenFor) Look()
+    {
+        lock (_lock)
+        {
+            var since = time.GetElapsedTime(_periodBegan);
+            return _state switch
+            {
+                State.Open when since >= policy.Timeout => (Name(State.HalfOpen), default, null),
+                State.Open => (Name(State.Open), _counts, policy.Timeout - since),
+                State.Closed when policy.Interval > TimeSpan.Zero && since >= policy.Interval => (Name(State.Closed), default, null),
+                _ => (Name(_state), _counts, null),
+            };
+        }
+    }
+
     /// <summary>Lets a request through; gives what <see cref="Record"/> needs.</summary>
     /// <exception cref="PolicyException">It is open, or half open with its requests under way.</exception>
     public long Enter()

@@ -114,6 +114,13 @@ internal sealed partial class ResiliencyProvider
         return Policy($"actor_turn_{actorType}", "", target, ["Actor", ""], "outbound", $"actor_{actorType}", DefaultCacheSize, withOthers: false);
     }
 
+    /// <summary>The breakers that calls have brought into being, as they stand.</summary>
+    internal IEnumerable<Introspection.BreakerView> Breakers(string appId, DateTimeOffset now) => _state.Select(b =>
+    {
+        var (state, counts, openFor) = b.Value.Look();
+        return new Introspection.BreakerView(appId, b.Key.Target, b.Key.Key.Length > 0 ? b.Key.Key : null, b.Value.PolicyName, state == "half-open" ? "halfOpen" : state, counts.Requests, counts.ConsecutiveFailures, now + openFor);
+    });
+
     private ResiliencyPolicy Policy(string scope, string key, Target? target, string[] levels, string direction, string metricTarget, int cacheSize, bool withTimeout = true, bool withOthers = true)
     {
         if (_made.TryGetValue((scope, key), out var made))
@@ -144,7 +151,7 @@ internal sealed partial class ResiliencyProvider
 
         return _made.GetOrAdd((scope, key), policy);
 
-        CircuitBreaker Breaker(string of) => _state.GetOrAdd((scope, of), static (_, a) => new CircuitBreaker(a.breaker, a._time, a.use is null ? null : a.use.BreakerChanged), (breaker, _time, use));
+        CircuitBreaker Breaker(string of) => _state.GetOrAdd((scope, of), static (_, a) => new CircuitBreaker(a.breaker, a._time, a.use is null ? null : a.use.BreakerChanged) { PolicyName = a.breakerName }, (breaker, _time, use, breakerName: breakerName ?? ""));
 
         string? Default(string suffix, Func<string, bool> exists) => levels.Select(l => $"Default{l}{suffix}").FirstOrDefault(exists);
     }

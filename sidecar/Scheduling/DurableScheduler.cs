@@ -36,6 +36,16 @@ internal sealed class DurableScheduler : IScheduler, IAsyncDisposable
     /// <summary>How many jobs are with consumers.</summary>
     internal int Running => _queue.Running;
 
+    /// <summary>The scheduler's address.</summary>
+    internal string Server => _queue.Server;
+
+    /// <summary>Jobs of all scopes of an owner behind a place, by scope, actor and name.</summary>
+    internal async ValueTask<IReadOnlyList<ScheduledRow>> BrowseAsync(JobOwner owner, RowPlace? after, int limit)
+    {
+        var now = _time.GetUtcNow().UtcTicks;
+        return await ReadAsync<IReadOnlyList<ScheduledRow>>(connection => JobTable.Browse(connection, _queue.Server, owner, after, limit, now)).ConfigureAwait(false);
+    }
+
     public async Task ScheduleAsync(JobKey key, Job job, bool overwrite, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -8,6 +8,14 @@ namespace DaprPlatform.Sidecar.Scheduling;
 /// <param name="Spec">The job, serialized.</param>
 internal readonly record struct JobRow(long Id, string ActorId, string Name, long Due, long Fired, long Expires, byte[] Spec);
 
+/// <summary>A place in the order of scopes, actors and names.</summary>
+/// <param name="Scope">Number of the scope.</param>
+internal readonly record struct RowPlace(long Scope, string Actor, string Name);
+
+/// <summary>A row with what it is found by.</summary>
+/// <param name="Server">Address of its scheduler.</param>
+internal sealed record ScheduledRow(string Server, RowPlace Place, JobScope Scope, JobRow Row);
+
 /// <summary>
 /// Where the jobs of all schedulers of this process are. A job that is replaced gets another number, so that what is still said about the old one finds nothing.
 /// Members that take a connection run on the store's writer thread, unless they say otherwise.
@@ -112,6 +120,32 @@ internal sealed class JobTable(DurableStore store)
         var rows = new List<JobRow>();
         while (statement.Read())
             rows.Add(Row(statement));
+        return rows;
+    }
+
+    /// <summary>Jobs of all scopes of an owner behind a place, by scope, actor and name. On any connection.</summary>
+    public static List<ScheduledRow> Browse(StoreConnection connection, string server, JobOwner owner, RowPlace? after, int limit, long now)
+    {
+        var scopes = new List<(long Id, JobScope Scope)>();
+        var select = connection.Prepared("SELECT id, namespace, name FROM scheduler_scopes WHERE server = ?1 AND owner = ?2 AND id >= ?3 ORDER BY id").Bind(1, server).Bind(2, (long)owner).Bind(3, after?.Scope ?? 0);
+        while (select.Read())
+            scopes.Add((select.Integer(0), new JobScope(owner, select.Text(1), select.Text(2))));
+        var rows = new List<ScheduledRow>();
+        foreach (var (id, scope) in scopes)
+        {
+            var place = after is { } given && given.Scope == id ? given : new RowPlace(id, "", "");
+            var jobs = connection.Prepared($"SELECT {Columns} FROM scheduler_jobs WHERE scope = ?1 AND (actor, name) > (?2, ?3) AND expires > ?4 ORDER BY actor, name LIMIT ?5")
+                .Bind(1, id).Bind(2, place.Actor).Bind(3, place.Name).Bind(4, now).Bind(5, (long)(limit - rows.Count));
+            while (jobs.Read())
+            {
+                var row = Row(jobs);
+                rows.Add(new ScheduledRow("", new RowPlace(id, row.ActorId, row.Name), scope, row));
+            }
+
+            if (rows.Count >= limit)
+                break;
+        }
+
         return rows;
     }
 

@@ -43,6 +43,13 @@ internal abstract class KeyValueStateStore(ComponentSpec spec) : IStateStore
         return Array.ConvertAll(records, Item);
     }
 
+    /// <summary>As <see cref="GetManyAsync"/>, with the time that the server of a type may keep to itself.</summary>
+    internal async ValueTask<IReadOnlyList<StateItem?>> LookAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken)
+    {
+        var records = await Server.GetManyAsync(Space, [.. keys.Select(ServerKey)], cancellationToken).ConfigureAwait(false);
+        return Array.ConvertAll(records, r => Item(r) is { } item ? item with { ExpiresAt = r!.ExpiresAt == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(r.ExpiresAt) } : null);
+    }
+
     public async ValueTask WriteAsync(StateWrite write, CancellationToken cancellationToken)
     {
         var results = await Server.TransactAsync(Space, [Operation(write)], allOrNothing: true, cancellationToken).ConfigureAwait(false);

@@ -13,7 +13,7 @@ internal sealed class WorkflowTables
     private const string Schema = """
         CREATE TABLE IF NOT EXISTS wf_hubs (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
         CREATE TABLE IF NOT EXISTS wf_instances (key INTEGER PRIMARY KEY, hub INTEGER NOT NULL, id TEXT NOT NULL, generation INTEGER NOT NULL, open INTEGER NOT NULL,
-            custom TEXT, inbox BLOB);
+            custom TEXT, inbox BLOB, name TEXT, status INTEGER, created INTEGER, updated INTEGER);
         CREATE UNIQUE INDEX IF NOT EXISTS wf_ids ON wf_instances (hub, id);
         CREATE INDEX IF NOT EXISTS wf_open ON wf_instances (hub, key) WHERE open = 1;
         CREATE TABLE IF NOT EXISTS wf_history (instance INTEGER NOT NULL, block INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (instance, block)) WITHOUT ROWID;
@@ -29,6 +29,7 @@ internal sealed class WorkflowTables
         _ready = new Lazy<Task>(() => store.WriteAsync(connection =>
         {
             connection.Execute(Schema);
+            InstanceIndex.Migrate(connection);
             var last = connection.Prepared("SELECT coalesce(max(key), 0) FROM wf_instances");
             _last = last.Read() ? last.Integer(0) : 0;
             last.Reset();
@@ -36,6 +37,12 @@ internal sealed class WorkflowTables
     }
 
     public DurableStore Store { get; }
+
+    /// <summary>Told each commit that changes an instance, on the store's writer thread: it must not block. Null, as nearly always: nobody looks.</summary>
+    public Action<CommittedInstance>? Observer { get; set; }
+
+    /// <summary>Completes when the tables are there.</summary>
+    public Task ReadyAsync() => _ready.Value;
 
     public static WorkflowTables Of(Engine engine) => engine.Shared("workflow.tables", e => new WorkflowTables(e.Store));
 
@@ -64,6 +71,9 @@ internal sealed class WorkflowTables
 internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) : IWorkflowStorage
 {
     private readonly Lazy<Task<long>> _hub = new(() => tables.HubAsync(name));
+
+    /// <summary>An instance by the number of its hub, for those who look at it from outside.</summary>
+    public static StoredInstance? Find(StoreConnection connection, long hub, string instanceId) => Load(connection, hub, instanceId);
 
     public async ValueTask<StoredInstance?> LoadAsync(string instanceId, CancellationToken cancellationToken)
     {
@@ -106,14 +116,14 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
     public ValueTask CommitAsync(InstanceChange change, CancellationToken cancellationToken)
     {
         // Who commits has loaded the instance, so the number of the hub is known.
-        var work = new Change(change, _hub.Value.Result, tables);
+        var work = new Change(change, _hub.Value.Result, name, tables);
         tables.Store.Enqueue(work);
         return new ValueTask(work.Task);
     }
 
     private static StoredInstance? Load(StoreConnection connection, long hub, string instanceId)
     {
-        var select = connection.Prepared("SELECT key, generation, open, custom, inbox, (SELECT history FROM wf_propagated WHERE instance = key) FROM wf_instances WHERE hub = ?1 AND id = ?2").Bind(1, hub).Bind(2, instanceId);
+        var select = connection.Prepared("SELECT key, generation, open, custom, inbox, (SELECT history FROM wf_propagated WHERE instance = key), status FROM wf_instances WHERE hub = ?1 AND id = ?2").Bind(1, hub).Bind(2, instanceId);
         if (!select.Read())
             return null;
         var inbox = select.IsNull(4) ? [] : GetInstanceHistoryResponse.Parser.ParseFrom(select.Bytes(4)).Events.ToArray();
@@ -124,6 +134,7 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
             IsOpen = select.Integer(2) != 0,
             CustomStatus = select.IsNull(3) ? null : select.Text(3),
             Inbox = inbox.Length,
+            Status = select.IsNull(6) ? null : (OrchestrationStatus)select.Integer(6),
             Propagated = select.IsNull(5) ? null : PropagatedHistory.Parser.ParseFrom(select.Bytes(5)),
         };
         select.Reset();
@@ -145,23 +156,28 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
         private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly InstanceChange _change;
         private readonly long _hub;
+        private readonly string _hubName;
+        private readonly WorkflowTables _tables;
         private readonly bool _isNew;
         private readonly bool _rowChanges;
         private readonly byte[]? _events;
         private readonly byte[]? _inbox;
         private readonly byte[]? _propagated;
 
-        public Change(InstanceChange change, long hub, WorkflowTables tables)
+        public Change(InstanceChange change, long hub, string hubName, WorkflowTables tables)
         {
             _change = change;
             _hub = hub;
+            _hubName = hubName;
+            _tables = tables;
             var before = change.Before;
             if (change.IsRemoved)
                 return;
             _isNew = before.Key == 0;
             if (_isNew)
                 before.Key = tables.NextKey();
-            _rowChanges = _isNew || change.Inbox.Count > 0 || before.Inbox > 0 || change.CustomStatus != before.CustomStatus || change.Generation != before.Generation || change.IsOpen != before.IsOpen;
+            _rowChanges = _isNew || change.Inbox.Count > 0 || before.Inbox > 0 || change.CustomStatus != before.CustomStatus || change.Generation != before.Generation || change.IsOpen != before.IsOpen
+                || change.Summary?.Status != before.Status;
             _inbox = change.Inbox.Count > 0 ? Bytes(change.Inbox.Select(i => i.Event)) : null;
             _events = change.Appended.Count > 0 ? Bytes(change.Appended) : null;
             _propagated = change.PropagatedChanges ? change.Propagated?.ToByteArray() : null;
@@ -197,9 +213,10 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
             if (!_rowChanges)
                 return;
             var statement = _isNew
-                ? connection.Prepared("INSERT INTO wf_instances (key, hub, id, generation, open, custom, inbox) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)").Bind(2, _hub).Bind(3, _change.Id)
-                : connection.Prepared("UPDATE wf_instances SET generation = ?4, open = ?5, custom = ?6, inbox = ?7 WHERE key = ?1");
-            statement.Bind(1, key).Bind(4, (long)_change.Generation).Bind(5, _change.IsOpen ? 1 : 0).Bind(6, _change.CustomStatus);
+                ? connection.Prepared("INSERT INTO wf_instances (key, hub, id, generation, open, custom, inbox, name, status, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)").Bind(2, _hub).Bind(3, _change.Id)
+                : connection.Prepared("UPDATE wf_instances SET generation = ?4, open = ?5, custom = ?6, inbox = ?7, name = ?8, status = ?9, created = ?10, updated = ?11 WHERE key = ?1");
+            statement.Bind(1, key).Bind(4, (long)_change.Generation).Bind(5, _change.IsOpen ? 1 : 0).Bind(6, _change.CustomStatus)
+                .Bind(8, _change.Summary?.Name).Bind(9, (long?)_change.Summary?.Status).Bind(10, InstanceIndex.Milliseconds(_change.Summary?.CreatedAt)).Bind(11, InstanceIndex.Milliseconds(_change.Summary?.UpdatedAt));
             (_inbox is null ? statement.BindNull(7) : statement.BindBlob(7, _inbox)).Run();
         }
 
@@ -208,6 +225,7 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
             if (_change.IsRemoved)
                 _change.Before.Key = 0;
             _done.TrySetResult();
+            _tables.Observer?.Invoke(new CommittedInstance(_hubName, _change.Id, _change.Summary, _change.IsRemoved));
         }
 
         public override void Fail(Exception error) => _done.TrySetException(error);

@@ -1,4 +1,5 @@
 using Dapr.DurableTask.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 
 namespace DaprPlatform.Sidecar.Workflow;
 
@@ -41,6 +42,9 @@ internal sealed class StoredShape
 
     public bool IsOpen { get; set; }
 
+    /// <summary>Null: not known.</summary>
+    public OrchestrationStatus? Status { get; set; }
+
     /// <summary>Metadata of a history that another runtime has signed, with what only that one knows; null otherwise.</summary>
     public Stored.InstanceMetadata? Signed { get; set; }
 
@@ -55,6 +59,7 @@ internal sealed class StoredShape
         CustomStatus = change.IsRemoved ? null : change.CustomStatus;
         Generation = change.Generation;
         IsOpen = !change.IsRemoved && change.IsOpen;
+        Status = change.IsRemoved ? null : change.Summary?.Status;
         Propagated = change.IsRemoved ? null : change.Propagated;
     }
 }
@@ -80,9 +85,17 @@ internal sealed record InstanceChange(string Id, StoredShape Before)
 
     public bool IsRemoved { get; init; }
 
+    /// <summary>For storages that list instances by more than their ids; null where it is removed.</summary>
+    public InstanceSummary? Summary { get; init; }
+
     /// <summary>What the instance was shown of its parent's history; stays through all its executions.</summary>
     public PropagatedHistory? Propagated { get; init; }
 
     /// <summary>It is not what the store has.</summary>
     public bool PropagatedChanges => !ReferenceEquals(IsRemoved ? null : Propagated, Before.Propagated);
 }
+
+/// <summary>What a list shows of an instance.</summary>
+/// <param name="CreatedAt">Null until its first turn.</param>
+/// <param name="UpdatedAt">Of its last event; null until its first turn.</param>
+internal sealed record InstanceSummary(string Name, OrchestrationStatus Status, Timestamp? CreatedAt, Timestamp? UpdatedAt);

@@ -58,6 +58,38 @@ internal sealed class WorkflowHistory
         _ => OrchestrationStatus.Running,
     };
 
+    /// <summary>What a list shows of the instance once these events are committed behind the others.</summary>
+    /// <param name="start">Of an execution that no turn has opened yet.</param>
+    /// <param name="isContinued">That execution goes on with an earlier one.</param>
+    public InstanceSummary Summary(IReadOnlyList<HistoryEvent> appended, ExecutionStartedEvent? start, bool isContinued)
+    {
+        var (started, completed, created, suspended, stalled) = (Started, Completed, CreatedAt, IsSuspended, IsStalled);
+        foreach (var e in appended)
+        {
+            stalled = e.EventTypeCase == Kind.ExecutionStalled || (stalled && e.EventTypeCase == Kind.None);
+            switch (e.EventTypeCase)
+            {
+                case Kind.ExecutionStarted:
+                    (started, created) = (e.ExecutionStarted, e.Timestamp);
+                    break;
+                case Kind.ExecutionCompleted:
+                    completed = e.ExecutionCompleted;
+                    break;
+                case Kind.ExecutionSuspended:
+                    suspended = true;
+                    break;
+                case Kind.ExecutionResumed:
+                    suspended = false;
+                    break;
+            }
+        }
+
+        var status = completed?.WorkflowStatus ?? (stalled ? OrchestrationStatus.Stalled
+            : started is null ? isContinued ? OrchestrationStatus.Running : OrchestrationStatus.Pending
+            : suspended ? OrchestrationStatus.Suspended : OrchestrationStatus.Running);
+        return new InstanceSummary((started ?? start)?.Name ?? "", status, created, appended.Count > 0 ? appended[^1].Timestamp : LastUpdatedAt);
+    }
+
     public void Append(HistoryEvent e)
     {
         _events.Add(e);

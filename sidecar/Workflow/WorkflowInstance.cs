@@ -177,6 +177,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             Generation = generation,
             IsOpen = !ended || hub.Settings.RetentionOf(effects.Completed!.WorkflowStatus) is not null,
             Propagated = Propagated,
+            Summary = next is null ? History.Summary(effects.Appended, null, IsContinued) : next.Summary([], remaining.Count > 0 ? remaining[0].Event.ExecutionStarted : null, isContinued: true),
         };
         await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
 
@@ -203,7 +204,9 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         Turn = null;
         var inbox = _inbox.ToList();
         var isNew = !(History.Events.Count > 0 && History.Events[^1].ExecutionStalled?.Reason == stalled.ExecutionStalled.Reason);
-        var change = Standing(inbox) with { Appended = isNew ? [stalled] : [] };
+        var change = Standing(inbox);
+        if (isNew)
+            change = change with { Appended = [stalled], Summary = History.Summary([stalled], StartInInbox?.ExecutionStarted, IsContinued) };
         await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
         if (isNew)
             History.Append(stalled);
@@ -227,7 +230,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     {
         Generation++;
         Receive(propagated);
-        var change = new InstanceChange(Id, _stored) { Appended = history.Events, Generation = Generation, IsOpen = true, Propagated = propagated };
+        var change = new InstanceChange(Id, _stored) { Appended = history.Events, Generation = Generation, IsOpen = true, Propagated = propagated, Summary = history.Summary([], null, isContinued: false) };
         await hub.Storage.CommitAsync(change, cancellationToken).ConfigureAwait(false);
         History = history;
         CustomStatus = null;
@@ -279,7 +282,16 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     public void Forget(Task wait) => _waiters.RemoveAll(w => w.Done.Task == wait);
 
     // The instance as it is, with this inbox.
-    private InstanceChange Standing(List<InboxItem> inbox) => new(Id, _stored) { Kept = History.Events.Count, Inbox = inbox, CustomStatus = CustomStatus, Generation = Generation, IsOpen = true, Propagated = Propagated };
+    private InstanceChange Standing(List<InboxItem> inbox) => new(Id, _stored)
+    {
+        Kept = History.Events.Count,
+        Inbox = inbox,
+        CustomStatus = CustomStatus,
+        Generation = Generation,
+        IsOpen = true,
+        Propagated = Propagated,
+        Summary = History.Summary([], inbox.Count > 0 ? inbox[0].Event.ExecutionStarted : null, IsContinued),
+    };
 
     private void Receive(PropagatedHistory? propagated)
     {

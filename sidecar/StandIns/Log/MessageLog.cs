@@ -119,6 +119,17 @@ internal sealed class MessageLog : IMessageLog, ILogProgress, IAsyncDisposable
         }
     }
 
+    /// <summary>What each partition of a topic keeps; empty when there is no such topic.</summary>
+    internal IReadOnlyList<Introspection.TopicPartition> Extents(string topic) => [.. (_store.Find(topic) ?? []).Select(p => new Introspection.TopicPartition(p.Index, p.Start, p.End))];
+
+    /// <summary>Where groups are: their committed offset, else where they began.</summary>
+    internal IEnumerable<(string Group, string Topic, int Partition, long Offset)> Positions() =>
+        _committed.Concat(_begun.Where(b => b.Value >= 0 && !_committed.ContainsKey(b.Key))).Select(p => (p.Key.Group, p.Key.Topic, p.Key.Partition, p.Value));
+
+    /// <summary>Messages from an offset on without a group; fewer than asked for where they are long.</summary>
+    internal IReadOnlyList<LogMessage> Look(string topic, int partition, long offset, int count) =>
+        _store.Find(topic)?.FirstOrDefault(p => p.Index == partition) is { } found ? _store.Read(found, offset, count) : [];
+
     internal IReadOnlyList<LogMessage> Read(LogPartition partition, long offset, int count) => _store.Read(partition, offset, count);
 
     /// <summary>Null: the group has committed nothing there.</summary>
