@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Http;
 using DaprPlatform.Sidecar.Http.Client;
 using DaprPlatform.Sidecar.Invocation;
@@ -44,7 +45,7 @@ internal sealed partial class ActorsApi
         var http = context.Http;
         var incoming = http.Request.Headers;
         var headers = new List<KeyValuePair<string, StringValues>>(incoming.Count);
-        var connection = incoming.Connection;
+        var connection = ClientConnection.NamesOf(http);
         foreach (var header in incoming)
         {
             if (header.Key[0] != ':' && !IsOwn(header.Key) && (connection.Count == 0 || !HopByHop.ListedIn(connection, header.Key)))

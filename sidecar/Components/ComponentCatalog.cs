@@ -220,7 +220,8 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
         }
     }
 
-    private string EnvironmentReference(string variable)
+    /// <summary>What an envRef stands for; empty where the variable is not set or may not be referred to.</summary>
+    public string EnvironmentReference(string variable)
     {
         var forbidden = variable == "APP_API_TOKEN" || variable.StartsWith("DAPR_", StringComparison.OrdinalIgnoreCase) || variable.Contains(' ', StringComparison.Ordinal);
         if (options.Variable("DAPR_ENV_KEYS") is { } allowed)

@@ -20,6 +20,7 @@ internal static class BuildingBlocks
         new Conversation.ConversationApi(runtime),
         new Actors.ActorsApi(runtime),
         new Workflow.WorkflowApi(runtime),
+        new Mcp.McpApi(runtime),
         new Jobs.JobsApi(runtime),
     ];
 }

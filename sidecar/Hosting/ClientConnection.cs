@@ -1,17 +1,22 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Primitives;
 
 namespace DaprPlatform.Sidecar.Hosting;
 
 /// <summary>
 /// A connection to the HTTP API, and what daprd's server allows but Kestrel does not: HTTP/1.1 and cleartext HTTP/2 on one port, <c>%00</c> in the target
-/// of a request, and a body behind status 205. All three are settled below Kestrel, on the bytes of the connection.
+/// of a request, a body behind status 205, and headers named in <c>Connection</c> beside <c>close</c>, of which Kestrel tells only the latter. All are settled
+/// below Kestrel, on the bytes of the connection.
 /// </summary>
 internal sealed class ClientConnection : IDuplexPipe
 {
@@ -19,10 +24,14 @@ internal sealed class ClientConnection : IDuplexPipe
 
     private static ReadOnlySpan<byte> EncodedNul => "%00"u8;
 
+    private static ReadOnlySpan<byte> ConnectionHeader => "connection:"u8;
+
+    private const int LongestHead = 64 << 10;
     private readonly Reader _input;
     private readonly Writer _output;
     private readonly List<int> _nuls = [];
     private bool _betweenRequests = true;
+    private StringValues _named;
 
     private ClientConnection(IDuplexPipe transport)
     {
@@ -36,6 +45,16 @@ internal sealed class ClientConnection : IDuplexPipe
 
     /// <summary>A status that Kestrel allows a body for, to be set in place of 205 after <see cref="AllowBodyOf205"/>.</summary>
     public static int StandsFor205 => 299;
+
+    /// <summary>What the request's Connection headers say, where they name more than how the connection goes on; otherwise empty.</summary>
+    public StringValues Named { get; private set; }
+
+    /// <summary>The values of a request's Connection headers; empty where there are none.</summary>
+    public static StringValues NamesOf(HttpContext http)
+    {
+        var told = http.Request.Headers.Connection;
+        return told.Count > 0 && http.Features.Get<ClientConnection>()?.Named is { Count: > 0 } all ? all : told;
+    }
 
     /// <summary>Looks at the first bytes of a connection and hands it to the protocol they are of.</summary>
     public static async Task AcceptAsync(ConnectionContext connection, ConnectionDelegate next, bool allowHttp2)
@@ -77,6 +96,7 @@ internal sealed class ClientConnection : IDuplexPipe
     public void Begin(IHttpRequestFeature request)
     {
         _betweenRequests = false;
+        Named = _named;
         if (_nuls.Count == 0)
             return;
         var target = request.RawTarget.ToCharArray();
@@ -130,8 +150,30 @@ internal sealed class ClientConnection : IDuplexPipe
         }
     }
 
-    // Kestrel refuses an encoded NUL; it sees %01 in its place.
     private void Inspect(in ReadResult read)
+    {
+        _named = read.Buffer.IsSingleSegment ? NamedIn(read.Buffer.FirstSpan) : NamedIn(read.Buffer.Slice(0, Math.Min(read.Buffer.Length, LongestHead)).ToArray());
+        HideNuls(read);
+    }
+
+    private static StringValues NamedIn(ReadOnlySpan<byte> head)
+    {
+        var named = StringValues.Empty;
+        for (var end = head.IndexOf((byte)'\n'); end >= 0; end = head.IndexOf((byte)'\n'))
+        {
+            var line = head[..end];
+            head = head[(end + 1)..];
+            if (line.Length <= 1)
+                break;
+            if ((line[0] | 0x20) == 'c' && line.Length > ConnectionHeader.Length && Ascii.EqualsIgnoreCase(line[..ConnectionHeader.Length], ConnectionHeader) && line.Contains((byte)','))
+                named = StringValues.Concat(named, Encoding.Latin1.GetString(line[ConnectionHeader.Length..]));
+        }
+
+        return named;
+    }
+
+    // Kestrel refuses an encoded NUL; it sees %01 in its place.
+    private void HideNuls(in ReadResult read)
     {
         var first = read.Buffer.First;
         var line = first.Span;

@@ -17,6 +17,9 @@ namespace DaprPlatform.Sidecar.Hosting;
 /// </summary>
 public sealed partial class DaprSidecar : IAsyncDisposable
 {
+    private const int FirstFreePort = 20000;
+    private const int LastFreePort = 32700;
+    private static int _freePorts = Random.Shared.Next();
     private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(6);
 
     // For closing what can be closed once the time for deliveries is over; one that hangs must not keep the sidecar.
@@ -55,12 +58,28 @@ public sealed partial class DaprSidecar : IAsyncDisposable
 
     internal SidecarRuntime Runtime => _runtime;
 
-    /// <summary>A port that nobody listens on at the moment.</summary>
+    /// <summary>
+    /// A port that nobody listens on at the moment. It is below those that the system gives to outgoing connections: of those one might be taken before it is
+    /// listened on. No two calls of a process are answered alike until all are through.
+    /// </summary>
     internal static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        for (var tries = 0; tries < LastFreePort - FirstFreePort; tries++)
+        {
+            var port = FirstFreePort + (int)((uint)Interlocked.Increment(ref _freePorts) % (LastFreePort - FirstFreePort));
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody else's.
+            }
+        }
+
+        throw new IOException("no port is free");
     }
 
     /// <summary>Loads everything and starts the APIs. The app is waited for in the background.</summary>

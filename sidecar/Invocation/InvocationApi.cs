@@ -124,7 +124,7 @@ internal sealed class InvocationApi : IBuildingBlock
     {
         var incoming = http.Request.Headers;
         var headers = new List<KeyValuePair<string, StringValues>>(incoming.Count);
-        var connection = incoming.Connection;
+        var connection = ClientConnection.NamesOf(http);
         foreach (var header in incoming)
         {
             if (header.Key[0] != ':' && !IsOwn(header.Key) && (connection.Count == 0 || !HopByHop.ListedIn(connection, header.Key)))

@@ -26,6 +26,12 @@ internal sealed class WorkerGroup(string key, int? maxTurns, int? maxActivities)
     }
 }
 
+/// <summary>Workflows and activities that a sidecar has itself.</summary>
+internal static class BuiltInWork
+{
+    public static bool Is(string name) => name.StartsWith(Mcp.McpWorkflow.Prefix, StringComparison.Ordinal);
+}
+
 /// <summary>
 /// Gives work to workers: to the one that has least, in turn where they have the same. What no worker may take at the moment waits in order. Thread-safe.
 /// </summary>
@@ -33,8 +39,10 @@ internal sealed class Dispatcher(WorkflowSettings settings)
 {
     private readonly Lock _lock = new();
     private readonly List<WorkerStream> _streams = [];
-    private readonly Kind _turns = new(settings.GlobalWorkflows, settings.WorkflowLimits);
-    private readonly Kind _activities = new(settings.GlobalActivities, settings.ActivityLimits);
+    private readonly Kind _turns = new(settings.GlobalWorkflows, settings.WorkflowLimits, isBuiltIn: false);
+    private readonly Kind _activities = new(settings.GlobalActivities, settings.ActivityLimits, isBuiltIn: false);
+    private readonly Kind _builtInTurns = new(null, settings.WorkflowLimits, isBuiltIn: true);
+    private readonly Kind _builtInActivities = new(null, settings.ActivityLimits, isBuiltIn: true);
     private int _last;
 
     public int Streams
@@ -51,8 +59,7 @@ internal sealed class Dispatcher(WorkflowSettings settings)
         lock (_lock)
         {
             _streams.Add(stream);
-            Fill(_turns);
-            Fill(_activities);
+            FillAll();
         }
     }
 
@@ -72,8 +79,7 @@ internal sealed class Dispatcher(WorkflowSettings settings)
             }
 
             stream.Given.Clear();
-            Fill(_turns);
-            Fill(_activities);
+            FillAll();
         }
     }
 
@@ -102,7 +108,21 @@ internal sealed class Dispatcher(WorkflowSettings settings)
         }
     }
 
-    private Kind KindOf(IWorkerTask task) => task.IsTurn ? _turns : _activities;
+    private Kind KindOf(IWorkerTask task) => (BuiltInWork.Is(task.Name), task.IsTurn) switch
+    {
+        (false, true) => _turns,
+        (false, false) => _activities,
+        (true, true) => _builtInTurns,
+        (true, false) => _builtInActivities,
+    };
+
+    private void FillAll()
+    {
+        Fill(_turns);
+        Fill(_activities);
+        Fill(_builtInTurns);
+        Fill(_builtInActivities);
+    }
 
     private void Fill(Kind kind)
     {
@@ -127,7 +147,7 @@ internal sealed class Dispatcher(WorkflowSettings settings)
         {
             var index = (_last + i) % _streams.Count;
             var stream = _streams[index];
-            if ((chosen is null || stream.Given.Count < chosen.Given.Count) && stream.Group.HasRoomFor(task))
+            if (stream.Worker.IsBuiltIn == kind.IsBuiltIn && (chosen is null || stream.Given.Count < chosen.Given.Count) && stream.Group.HasRoomFor(task))
                 (chosen, at) = (stream, index);
         }
 
@@ -143,8 +163,11 @@ internal sealed class Dispatcher(WorkflowSettings settings)
     }
 
     /// <summary>Turns or activities: what waits, and the limits that hold for all sidecars together.</summary>
-    private sealed class Kind(int? most, IReadOnlyDictionary<string, int> names)
+    /// <param name="isBuiltIn">Work of sidecars themselves, not of the app.</param>
+    private sealed class Kind(int? most, IReadOnlyDictionary<string, int> names, bool isBuiltIn)
     {
+        public bool IsBuiltIn => isBuiltIn;
+
         private readonly Dictionary<string, int> _given = new(StringComparer.Ordinal);
         private int _all;
 

@@ -26,6 +26,9 @@ internal static class EngineProtocol
     /// <summary>Likewise: they keep the past events that they are sent.</summary>
     public const string KeepsHistory = "dapr-workflow-keeps-history";
 
+    /// <summary>The worker is a sidecar itself.</summary>
+    public const string BuiltIn = "dapr-workflow-built-in";
+
     /// <summary>What a sidecar says that does not have the engine.</summary>
     public const string NotHere = "the workflow engine is not here";
 
@@ -76,6 +79,8 @@ internal sealed class RemoteEngine(GrpcChannel channel, string hub, string? call
             headers.Add(EngineProtocol.Tokens, "1");
         if (worker.KeepsHistory)
             headers.Add(EngineProtocol.KeepsHistory, "1");
+        if (worker.IsBuiltIn)
+            headers.Add(EngineProtocol.BuiltIn, "1");
         using var call = _client.GetWorkItems(new GetWorkItemsRequest(), headers, cancellationToken: cancellationToken);
         while (await call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false))
             await writer.WriteAsync(call.ResponseStream.Current, cancellationToken).ConfigureAwait(false);

@@ -156,7 +156,8 @@ internal sealed class TaskHubForPeers(WorkflowApi api) : TaskHubService(api)
         if (engine is not WorkflowClient own)
             throw new WorkflowException(WorkflowRefusal.Denied, WorkflowAccess.Refusal);
         var group = own.Hub.GroupOf(headers.GetValue(EngineProtocol.Group) ?? "", Number(EngineProtocol.MaxTurns), Number(EngineProtocol.MaxActivities));
-        await engine.ServeWorkerAsync(new WorkerProfile(group, headers.GetValue(EngineProtocol.Tokens) is not null, headers.GetValue(EngineProtocol.KeepsHistory) is not null), responseStream, ended).ConfigureAwait(false);
+        await engine.ServeWorkerAsync(new WorkerProfile(group, headers.GetValue(EngineProtocol.Tokens) is not null, headers.GetValue(EngineProtocol.KeepsHistory) is not null,
+            headers.GetValue(EngineProtocol.BuiltIn) is not null), responseStream, ended).ConfigureAwait(false);
         return true;
 
         int? Number(string name) => int.TryParse(headers.GetValue(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;

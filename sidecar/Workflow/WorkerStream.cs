@@ -71,7 +71,8 @@ internal sealed class ActivityTask(string instanceId, string executionId, Histor
 /// <param name="Group">The sidecar it is connected to.</param>
 /// <param name="TakesTokens">It echoes the token of a turn, so that an answer to an earlier hand-out of the turn is told from one to the latest.</param>
 /// <param name="KeepsHistory">It keeps the past events that it was sent, so that those of a long history need not be sent again.</param>
-internal sealed record WorkerProfile(WorkerGroup Group, bool TakesTokens, bool KeepsHistory = false);
+/// <param name="IsBuiltIn">It is a sidecar itself, for the work that is no app's.</param>
+internal sealed record WorkerProfile(WorkerGroup Group, bool TakesTokens, bool KeepsHistory = false, bool IsBuiltIn = false);
 
 /// <summary>The GetWorkItems stream of one worker.</summary>
 internal sealed class WorkerStream(WorkerProfile worker, TimeProvider time)

@@ -26,6 +26,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     private readonly WorkerGroup _group;
     private volatile IWorkflowEngine? _engine;
     private int _workers;
+    private bool _servesBuiltIn;
 
     public WorkflowApi(SidecarRuntime runtime)
     {
@@ -57,27 +58,42 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         Interlocked.Increment(ref _workers);
         try
         {
-            while (true)
-            {
-                try
-                {
-                    await engine.ServeWorkerAsync(new WorkerProfile(_group, takesTokens, keepsHistory), writer, cancellationToken).ConfigureAwait(false);
-                    return;
-                }
-                catch (HubMovedException) when (!_runtime.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-                {
-                    await Task.Delay(Pause, _runtime.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                    engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
-                }
-                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-                {
-                    return;
-                }
-            }
+            await ServeAsync(engine, new WorkerProfile(_group, takesTokens, keepsHistory), writer, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
             Interlocked.Decrement(ref _workers);
+        }
+    }
+
+    /// <summary>Gives the work that is no app's to the sidecar itself, until it shuts down.</summary>
+    /// <exception cref="HubMovedException">The sidecar shuts down.</exception>
+    /// <exception cref="ApiException">No placement, or no actor state store.</exception>
+    public async Task ServeBuiltInAsync(IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
+    {
+        var engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _servesBuiltIn, true);
+        await ServeAsync(engine, new WorkerProfile(new WorkerGroup(_group.Key + ".builtin", null, null), TakesTokens: true, IsBuiltIn: true), writer, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task ServeAsync(IWorkflowEngine engine, WorkerProfile worker, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await engine.ServeWorkerAsync(worker, writer, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (HubMovedException) when (!_runtime.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                await Task.Delay(Pause, _runtime.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
         }
     }
 
@@ -137,7 +153,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     }
 
     /// <summary>The types that daprd runs workflows on.</summary>
-    public IEnumerable<(string Type, int Count)> ActorTypes => ConnectedWorkers == 0 ? []
+    public IEnumerable<(string Type, int Count)> ActorTypes => ConnectedWorkers == 0 && !Volatile.Read(ref _servesBuiltIn) ? []
         : new[] { "activity", "retentioner", "workflow" }.Select(kind => ($"dapr.internal.{_key.Namespace}.{_key.AppId}.{kind}", 0));
 
     /// <inheritdoc/>
@@ -216,6 +232,8 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
             throw ApiException.BadRequest("ERR_INSTANCE_ID_TOO_LONG", $"workflow instance ID exceeds the max length of {LongestId} characters");
         if (id.EnumerateRunes().Any(r => !Rune.IsLetterOrDigit(r) && r.Value is not ('_' or '-')))
             throw ApiException.BadRequest("ERR_INSTANCE_ID_INVALID", $"workflow instance ID '{id}' is invalid: only alphanumeric and underscore characters are allowed");
+        if ((string.IsNullOrEmpty(app) || app == _key.AppId) && BuiltInWork.Is(name) && !_runtime.Block<Mcp.McpApi>().Serves(name))
+            throw ApiException.BadRequest("ERR_WORKFLOW_NAME_RESERVED", $"workflow name '{name}' is reserved: names that begin with '{Mcp.McpWorkflow.Prefix}' are those of loaded MCPServers");
         Timestamp? at = null;
         if (startTime is not null)
         {

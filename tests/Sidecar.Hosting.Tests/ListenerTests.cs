@@ -40,6 +40,41 @@ public sealed class ListenerTests
         }
     }
 
+    [Theory]
+    [InlineData("own")]
+    [InlineData("peer")]
+    [InlineData("endpoint")]
+    public async Task What_a_Connection_header_names_ends_at_the_sidecar(string way)
+    {
+        await using var app = await StandInApp.StartAsync();
+        var seen = new TaskCompletionSource<Microsoft.AspNetCore.Http.IHeaderDictionary>(TaskCreationOptions.RunContinuationsAsynchronously);
+        app.Answers["/m"] = context =>
+        {
+            seen.TrySetResult(new Microsoft.AspNetCore.Http.HeaderDictionary(context.Request.Headers.ToDictionary()));
+            context.Response.Headers.Connection = "x-answer-hop";
+            context.Response.Headers["x-answer-hop"] = "1";
+            context.Response.Headers["x-answer"] = "2";
+            return Task.CompletedTask;
+        };
+        var endpoint = $"apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata:\n  name: outside\nspec:\n  baseUrl: http://127.0.0.1:{app.Port}\n";
+        await using var sidecar = await RunningSidecar.StartAsync([endpoint], way == "own" ? app.Port : null);
+        await using var peer = way == "peer" ? await RunningSidecar.StartAsync([], app.Port, change: o => o with { AppId = "peer" }, beside: sidecar) : null;
+        using var socket = new TcpClient();
+        await socket.ConnectAsync("127.0.0.1", sidecar.Sidecar.Options.HttpPort);
+        var target = way switch { "own" => "hosted", "peer" => "peer", _ => "outside" };
+        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /v1.0/invoke/{target}/method/m HTTP/1.1\r\nHost: x\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\nKeep-Alive: 5\r\n\r\n"));
+        using var reader = new StreamReader(socket.GetStream());
+        var answer = (await reader.ReadToEndAsync().WaitAsync(RunningSidecar.Patience)).ToLowerInvariant();
+
+        var headers = await seen.Task.WaitAsync(RunningSidecar.Patience);
+        Assert.Equal("2", headers["X-End"].ToString());
+        Assert.False(headers.ContainsKey("X-Hop"));
+        Assert.False(headers.ContainsKey("Keep-Alive"));
+        Assert.DoesNotContain("hop", headers.Connection.ToString(), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("x-answer: 2", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("x-answer-hop", answer, StringComparison.Ordinal);
+    }
+
     private static async Task<bool> IsOpenAsync(int port)
     {
         using var socket = new TcpClient();

@@ -52,7 +52,7 @@ public sealed class ResourceKindTests : IDisposable
     internal void An_MCP_server_is_read_with_its_endpoint(string spec, McpTransport transport, string target)
     {
         var server = Assert.Single(McpServer.Load(Resources(McpServer.Kind, spec), NullLogger.Instance));
-        Assert.Equal(new McpServer("p", transport, target), server);
+        Assert.Equal(("p", transport, target), (server.Name, server.Transport, server.Target));
     }
 
     [Theory]

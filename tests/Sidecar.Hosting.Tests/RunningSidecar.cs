@@ -12,11 +12,13 @@ internal sealed class RunningSidecar : IAsyncDisposable
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false });
     private readonly Engine _engine;
+    private readonly bool _ownsEngine;
 
-    private RunningSidecar(DirectoryInfo folder, Engine engine, DaprSidecar sidecar)
+    private RunningSidecar(DirectoryInfo folder, Engine engine, bool ownsEngine, DaprSidecar sidecar)
     {
         Folder = folder;
         _engine = engine;
+        _ownsEngine = ownsEngine;
         Sidecar = sidecar;
         _http.BaseAddress = new Uri($"http://127.0.0.1:{sidecar.Options.HttpPort}");
         _http.Timeout = Patience;
@@ -28,7 +30,8 @@ internal sealed class RunningSidecar : IAsyncDisposable
 
     /// <param name="resources">Texts of YAML; $DIR is the sidecar's folder.</param>
     /// <param name="configuration">spec of the Configuration.</param>
-    public static async Task<RunningSidecar> StartAsync(IEnumerable<string> resources, int? appPort = null, string? configuration = null, Func<SidecarOptions, SidecarOptions>? change = null)
+    /// <param name="beside">A sidecar on whose engine it is, and which outlives it; null: it has its own.</param>
+    public static async Task<RunningSidecar> StartAsync(IEnumerable<string> resources, int? appPort = null, string? configuration = null, Func<SidecarOptions, SidecarOptions>? change = null, RunningSidecar? beside = null)
     {
         var folder = Directory.CreateTempSubdirectory("host-");
         var path = folder.CreateSubdirectory("resources").FullName;
@@ -37,7 +40,7 @@ internal sealed class RunningSidecar : IAsyncDisposable
         var config = Path.Combine(folder.FullName, "config.yaml");
         if (configuration is not null)
             await File.WriteAllTextAsync(config, $"apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata:\n  name: c\nspec:\n  {configuration.ReplaceLineEndings("\n  ")}\n");
-        var engine = await Engine.OpenAsync(new EngineOptions { DataDirectory = Path.Combine(folder.FullName, "data") });
+        var engine = beside?._engine ?? await Engine.OpenAsync(new EngineOptions { DataDirectory = Path.Combine(folder.FullName, "data") });
         var options = new SidecarOptions
         {
             AppId = "hosted",
@@ -54,7 +57,7 @@ internal sealed class RunningSidecar : IAsyncDisposable
         var sidecar = new DaprSidecar(engine, change is null ? options : change(options), NullLoggerFactory.Instance);
         await sidecar.StartAsync();
         await sidecar.WaitUntilHealthyAsync().WaitAsync(Patience);
-        return new RunningSidecar(folder, engine, sidecar);
+        return new RunningSidecar(folder, engine, beside is null, sidecar);
     }
 
     public static string Component(string name, string type, params (string Name, string Value)[] metadata) =>
@@ -99,7 +102,8 @@ internal sealed class RunningSidecar : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Sidecar.DisposeAsync();
-        await _engine.DisposeAsync();
+        if (_ownsEngine)
+            await _engine.DisposeAsync();
         _http.Dispose();
         Folder.Delete(recursive: true);
     }
