@@ -37,6 +37,7 @@ internal sealed class TestRun(Repository repository, TextWriter output)
         if (suites.Count > 0)
         {
             await PrepareConformanceAsync(cancel);
+            await PrepareWebAsync(suites, cancel);
             await RunDotnetSuitesAsync(suites, cancel);
         }
 
@@ -73,7 +74,7 @@ internal sealed class TestRun(Repository repository, TextWriter output)
         return [.. Directory.GetDirectories(tests, "*.Tests").Select(f => Path.GetFileName(f)!).OrderBy(Weight).ThenBy(n => n, StringComparer.Ordinal)];
     }
 
-    private static int Weight(string suite) => suite switch { "EndToEnd.Tests" => 2, "Platform.Tests" => 1, _ => 0 };
+    private static int Weight(string suite) => suite switch { "EndToEnd.Tests" or "Storefront.Tests" or "Console.Tests" => 2, "Platform.Tests" => 1, _ => 0 };
 
     // Suites of .NET talk to the clients of other languages that are installed there; without them they skip those tests.
     private async Task PrepareConformanceAsync(CancellationToken cancel)
@@ -82,6 +83,26 @@ internal sealed class TestRun(Repository repository, TextWriter output)
         {
             if (Directory.Exists(Conformance))
                 await NodePackages.PrepareAsync(repository, Conformance, output.WriteLine, cancel);
+        }
+        catch (CommandException e)
+        {
+            output.WriteLine(e.Message);
+        }
+    }
+
+    // Pages are looked at in a browser of this machine. Without one, or without pages, those suites say so themselves.
+    private async Task PrepareWebAsync(List<string> suites, CancellationToken cancel)
+    {
+        var looking = suites.Exists(s => File.Exists(Path.Combine(repository.Root, "tests", s, s + ".csproj"))
+            && File.ReadAllText(Path.Combine(repository.Root, "tests", s, s + ".csproj")).Contains("Browser.props", StringComparison.Ordinal));
+        if (!looking)
+            return;
+        try
+        {
+            await WebBuild.PrepareAsync(repository, output.WriteLine, cancel);
+            var installed = await ToolRun.RunAsync("sh", [Path.Combine(repository.Root, "tests", "Browser", "install.sh")], repository.Root, cancel, limit: TimeSpan.FromMinutes(10));
+            if (!installed.Succeeded)
+                output.WriteLine(Tail(installed.Output));
         }
         catch (CommandException e)
         {

@@ -1,0 +1,78 @@
+import { pause, request } from './http'
+import { ApiProblem } from './problem'
+
+export interface ServerEvent {
+  id: string
+  type: string
+  data: string
+}
+
+/** Splits a stream of server-sent events (WHATWG HTML, 9.2.6), whatever the pieces it comes in. */
+export class EventParser {
+  #rest = ''
+  #id = ''
+  #type = ''
+  #data: string[] = []
+
+  push(text: string): ServerEvent[] {
+    const events: ServerEvent[] = []
+    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/)
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line === '') {
+        if (this.#data.length > 0) events.push({ id: this.#id, type: this.#type || 'message', data: this.#data.join('\n') })
+        this.#type = ''
+        this.#data = []
+        continue
+      }
+      const colon = line.indexOf(':')
+      if (colon === 0) continue
+      const field = colon < 0 ? line : line.slice(0, colon)
+      const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '')
+      if (field === 'data') this.#data.push(value)
+      else if (field === 'event') this.#type = value
+      else if (field === 'id' && !value.includes('\0')) this.#id = value
+    }
+    return events
+  }
+}
+
+const longestPause = 15_000
+
+/**
+ * Follows a stream until `onEvent` gives true, over every disconnection: it goes on behind the last event that was seen. EventSource would do, could it send a token.
+ * @param onLive called with false while there is no connection.
+ */
+export async function follow(path: string, onEvent: (event: ServerEvent) => boolean, onLive: (live: boolean) => void, signal: AbortSignal): Promise<void> {
+  let last = ''
+  let wait = 500
+  while (!signal.aborted) {
+    try {
+      const response = await request(path, { headers: { Accept: 'text/event-stream', ...(last ? { 'Last-Event-ID': last } : {}) }, signal })
+      onLive(true)
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+      const parser = new EventParser()
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+        for (const event of parser.push(piece.value)) {
+          if (event.id) last = event.id
+          wait = 500
+          if (onEvent(event)) {
+            await reader.cancel()
+            return
+          }
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      // Nothing that asking again would change.
+      if (error instanceof ApiProblem && error.isFinal) throw error
+    }
+    onLive(false)
+    try {
+      await pause(wait * (0.75 + Math.random() / 2), signal)
+    } catch {
+      return
+    }
+    wait = Math.min(wait * 2, longestPause)
+  }
+}
