@@ -96,7 +96,7 @@ internal sealed class TestRun(Repository repository, TextWriter output)
     // Pages are looked at in a browser of this machine. Without one, or without pages, those suites say so themselves.
     private async Task PrepareWebAsync(List<string> suites, CancellationToken cancel)
     {
-        var looking = suites.Exists(s => File.Exists(Path.Combine(repository.Root, "tests", s, s + ".csproj"))
+        var looking = !repository.IsPublication && suites.Exists(s => File.Exists(Path.Combine(repository.Root, "tests", s, s + ".csproj"))
             && File.ReadAllText(Path.Combine(repository.Root, "tests", s, s + ".csproj")).Contains("Browser.props", StringComparison.Ordinal));
         if (!looking)
             return;
