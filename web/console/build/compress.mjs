@@ -1,0 +1,26 @@
+// Writes .br and .gz beside what compresses well, so that the console's server only chooses.
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+
+const folder = process.env.WEB_OUTPUT ?? '../../artifacts/web/console'
+const compressible = /\.(html|js|css|svg|json|txt)$/
+const limit = 150 * 1024
+let script = 0
+
+for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !compressible.test(entry.name)) continue
+  const path = join(entry.parentPath ?? entry.path, entry.name)
+  const content = readFileSync(path)
+  const gzip = gzipSync(content, { level: 9 })
+  const brotli = brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: content.length } })
+  if (gzip.length < content.length) writeFileSync(path + '.gz', gzip)
+  if (brotli.length < content.length) writeFileSync(path + '.br', brotli)
+  if (entry.name.endsWith('.js')) script += gzip.length
+}
+
+console.log(`${(script / 1024).toFixed(1)} KB of compressed script`)
+if (script > limit) {
+  console.error(`The limit is ${limit / 1024} KB.`)
+  process.exit(1)
+}
