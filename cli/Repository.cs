@@ -8,7 +8,16 @@ internal sealed class Repository(string root)
     public const string RootVariable = "DAPR_PLATFORM_ROOT";
     public const string Configuration = "Release";
 
+    /// <summary>The file that says that a folder is what <c>publish</c> made, complete.</summary>
+    public const string PublicationMark = "publication.json";
+
     public string Root { get; } = root;
+
+    /// <summary>Not a clone but what <c>publish</c> made of one: programs and settings, nothing to build from.</summary>
+    public bool IsPublication { get; } = File.Exists(Path.Combine(root, PublicationMark));
+
+    /// <summary>The Node.js of a publication; in a clone the machine's.</summary>
+    public string Node => IsPublication && File.Exists(Path.Combine(Root, "node", "bin", "node")) ? Path.Combine(Root, "node", "bin", "node") : "node";
 
     /// <summary>What builds and test runs leave behind; never committed.</summary>
     public string Artifacts => Path.Combine(Root, "artifacts");
@@ -27,11 +36,18 @@ internal sealed class Repository(string root)
             return new Repository(Path.GetFullPath(given));
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
-            if (File.Exists(Path.Combine(folder.FullName, "DaprPlatform.slnx")))
+            if (File.Exists(Path.Combine(folder.FullName, "DaprPlatform.slnx")) || File.Exists(Path.Combine(folder.FullName, PublicationMark)))
                 return new Repository(folder.FullName);
         }
 
         throw new CommandException($"The clone of the project was not found around {AppContext.BaseDirectory}; start the command by its script ./platform.");
+    }
+
+    /// <exception cref="CommandException">This is a publication.</exception>
+    public void NeedsClone(string command)
+    {
+        if (IsPublication)
+            throw new CommandException($"./platform {command} needs a clone of the project: a publication holds nothing to build from.");
     }
 
     public string Relative(string path) => Path.GetRelativePath(Root, path);

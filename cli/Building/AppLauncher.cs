@@ -80,7 +80,7 @@ internal static class AppLauncher
     public static Launch Resolve(Repository repository, RunApp app)
     {
         if (DotnetRun.From(app) is not { } run)
-            return new Launch(app.Command[0], [.. app.Command.Skip(1)], new Dictionary<string, string>());
+            return new Launch(Program(app), [.. app.Command.Skip(1)], IsDotnet(app) ? new Dictionary<string, string> { ["DOTNET_GCGen0MaxBudget"] = NurseryBudget } : []);
         if (run.Assembly is not { } built)
             throw new CommandException($"{run.Project} is not built ({run.Configuration}).");
         var assembly = NativeCode.Of(repository, built);
@@ -90,4 +90,9 @@ internal static class AppLauncher
             ? new Launch(program, run.AppArguments, new Dictionary<string, string> { ["DOTNET_ROOT"] = root, ["DOTNET_GCGen0MaxBudget"] = NurseryBudget })
             : new Launch(Repository.DotnetHost, ["exec", assembly, .. run.AppArguments], new Dictionary<string, string>());
     }
+    // One with a folder in its name is relative to the app's folder, others are looked for on PATH.
+    private static string Program(RunApp app) => app.Command[0].Contains('/', StringComparison.Ordinal) ? Path.GetFullPath(Path.Combine(app.Folder, app.Command[0])) : app.Command[0];
+
+    // A published program.
+    private static bool IsDotnet(RunApp app) => File.Exists(Program(app) + ".runtimeconfig.json");
 }

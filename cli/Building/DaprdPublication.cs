@@ -23,47 +23,31 @@ internal static class DaprdPublication
         var project = Path.Combine(repository.Root, "sidecar", "Daprd", "Daprd.csproj");
         Directory.CreateDirectory(output);
         var work = Path.Combine(repository.Artifacts, "publish", Target);
-        Delete(work);
+        FileTree.Delete(work);
         report($"publishing daprd for {Target}");
         var published = await RunAsync(["--self-contained", "-r", Target, "-p:PublishSingleFile=true"]);
         var executable = Path.Combine(output, "daprd");
         if (published.Succeeded)
         {
             Replace(Path.Combine(work, "daprd"), executable);
-            Delete(Path.Combine(output, Runtime));
+            FileTree.Delete(Path.Combine(output, Runtime));
             return executable;
         }
 
         if (!MissingPacks.Any(code => published.Output.Contains(code, StringComparison.Ordinal)) || RuntimeInformation.RuntimeIdentifier != Target)
             throw new CommandException($"daprd cannot be published (exit code {published.ExitCode}):\n{published.Output.TrimEnd()}");
         report("the runtime packs cannot be restored here: a copy of this machine's .NET goes into the folder");
-        Delete(work);
+        FileTree.Delete(work);
         var dependent = await RunAsync(["--no-self-contained", "-p:UseAppHost=true", "-p:AppHostDotNetSearch=AppRelative", $"-p:AppHostRelativeDotNet={Runtime}"]);
         if (!dependent.Succeeded)
             throw new CommandException($"daprd cannot be published (exit code {dependent.ExitCode}):\n{dependent.Output.TrimEnd()}");
-        CopyRuntime(Path.Combine(work, Runtime));
+        DotnetRuntime.CopyTo(Path.Combine(work, Runtime));
         foreach (var file in Directory.EnumerateFiles(work, "*", SearchOption.AllDirectories))
             Replace(file, Path.Combine(output, Path.GetRelativePath(work, file)));
         return executable;
 
         Task<ToolResult> RunAsync(string[] arguments) => ToolRun.RunAsync(Repository.DotnetHost,
             ["publish", project, "-c", Repository.Configuration, "-o", work, .. arguments, "-v", "q", "-nologo", "-nodeReuse:false", "-clp:NoSummary"], repository.Root, cancel, limit: Limit);
-    }
-
-    // What an app needs of an installation: the resolver of frameworks and the two frameworks.
-    private static void CopyRuntime(string to)
-    {
-        var frameworks = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", ".."));
-        var root = Path.GetDirectoryName(frameworks)!;
-        var version = Path.GetFileName(Path.TrimEndingDirectorySeparator(RuntimeEnvironment.GetRuntimeDirectory()));
-        foreach (var part in new[] { Path.Combine("host", "fxr", version), Path.Combine("shared", "Microsoft.NETCore.App", version), Path.Combine("shared", "Microsoft.AspNetCore.App", version) })
-        {
-            var from = Path.Combine(root, part);
-            if (!Directory.Exists(from))
-                throw new CommandException($"{from} is missing: this installation of .NET cannot be copied.");
-            foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
-                Replace(file, Path.Combine(to, Path.GetRelativePath(root, file)));
-        }
     }
 
     // By renaming, so that an executable that runs goes on with what it has.
@@ -73,11 +57,5 @@ internal static class DaprdPublication
         var next = to + ".new";
         File.Copy(from, next, overwrite: true);
         File.Move(next, to, overwrite: true);
-    }
-
-    private static void Delete(string folder)
-    {
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
     }
 }

@@ -16,8 +16,8 @@ internal static class Prerequisites
             throw new CommandException(problem);
     }
 
-    public static async Task<(string? Version, string? Problem)> NodeAsync(CancellationToken cancel) =>
-        await AskAsync("node", OldestNode, "Node.js", "https://nodejs.org", cancel);
+    public static async Task<(string? Version, string? Problem)> NodeAsync(CancellationToken cancel, string node = "node") =>
+        await AskAsync(node, OldestNode, "Node.js", "https://nodejs.org", cancel);
 
     public static async Task<(string? Version, string? Problem)> SdkAsync(CancellationToken cancel) =>
         await AskAsync(Repository.DotnetHost, OldestSdk, "The .NET SDK", "https://dot.net", cancel);

@@ -29,8 +29,8 @@ internal static class DoctorCommand
         {
             var repository = Repository.Find();
             var findings = new List<Finding>();
-            Add(findings, ".NET SDK", await Prerequisites.SdkAsync(cancel));
-            Add(findings, "Node.js", await Prerequisites.NodeAsync(cancel));
+            Add(findings, ".NET SDK", repository.IsPublication ? ($"not needed: .NET {Environment.Version} came along", null) : await Prerequisites.SdkAsync(cancel));
+            Add(findings, "Node.js", await Prerequisites.NodeAsync(cancel, repository.Node));
             findings.Add(await PostgresAsync(repository, cancel));
             var data = stack.Data(parsed, repository);
             findings.AddRange(await PortsAsync(stack.RunFile(parsed, repository), parsed.GetValue(offset), data, cancel));

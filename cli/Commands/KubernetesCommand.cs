@@ -16,7 +16,9 @@ internal static class KubernetesCommand
         command.SetAction(async (parsed, cancel) =>
         {
             var printer = new StackPrinter(ConsoleSetup.Error());
-            var report = await Lint.RunAsync(Repository.Find(), printer.Progress, cancel);
+            var repository = Repository.Find();
+            repository.NeedsClone("k8s lint");
+            var report = await Lint.RunAsync(repository, printer.Progress, cancel);
             if (parsed.GetValue(json))
             {
                 await Console.Out.WriteLineAsync(JsonSerializer.Serialize(report, ControlJson.Options));

