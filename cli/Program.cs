@@ -19,6 +19,7 @@ try
         PublishCommand.Create(),
         ChaosCommand.Create(),
         ConfigCommand.Create(),
+        ConsoleCommand.Create(),
         DlqCommand.Create(),
         SimulateCommand.Create(),
         TestCommand.Create(),

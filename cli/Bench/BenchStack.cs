@@ -67,7 +67,7 @@ internal sealed class BenchStack : IAsyncDisposable
     /// <summary>Starts it, also after the platform itself was killed.</summary>
     public async Task UpAsync(int portOffset, CancellationToken cancel)
     {
-        var output = await RunAsync(["up", "-d", "--json", "--port-offset", $"{portOffset}"], cancel);
+        var output = await RunAsync(["up", "-d", "--json", "--unobserved", "--port-offset", $"{portOffset}"], cancel);
         var json = output[output.IndexOf('{', StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)];
         Status = JsonSerializer.Deserialize<StackStatus>(json, ControlJson.Options)!;
     }

@@ -4,6 +4,7 @@ using DaprPlatform.Cli.Building;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.DaprEngine;
 using DaprPlatform.Cli.OpsConsole;
+using DaprPlatform.Cli.OpsConsole.Traces;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Cli.Supervision;
@@ -24,10 +25,11 @@ internal sealed class UpCommand
     private readonly int _metricsPort;
     private readonly string _engine;
     private readonly (ConsoleDoor Door, int Port) _console;
+    private readonly bool _observed;
 
-    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background, int offset, string engine, (ConsoleDoor, int) console)
+    private UpCommand(Repository repository, RunFile file, DataFolder data, bool json, bool background, int offset, string engine, (ConsoleDoor, int) console, bool observed)
     {
-        _console = console;
+        (_console, _observed) = (console, observed);
         (_repository, _file, _data, _json, _metricsPort, _engine) = (repository, file, data, json, MetricsServer.DefaultPort + offset, engine);
         // With --json the standard output holds the JSON and nothing else.
         _printer = new StackPrinter(json ? ConsoleSetup.Error() : AnsiConsole.Console, timed: background);
@@ -53,8 +55,9 @@ internal sealed class UpCommand
             if (!IPAddress.TryParse(result.GetValue(consoleAddress), out _))
                 result.AddError("--console-address is an IP address, as 127.0.0.1 or 0.0.0.0.");
         });
+        var unobserved = new Option<bool>("--unobserved") { Description = "Collect neither traces nor metrics in the console: for measurements of the apps alone." };
         var child = new Option<bool>(ChildOption) { Hidden = true };
-        var command = new Command("up", "Builds and starts everything, and prints what runs where. Ctrl-C stops it.") { detach, offset, noBuild, engine, consolePort, consoleAddress, consoleHost, json, child };
+        var command = new Command("up", "Builds and starts everything, and prints what runs where. Ctrl-C stops it.") { detach, offset, noBuild, engine, consolePort, consoleAddress, consoleHost, unobserved, json, child };
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
@@ -68,7 +71,7 @@ internal sealed class UpCommand
             if (chosen == Dapr)
                 file = DatabaseUrl.Apply(file, Environment.GetEnvironmentVariable("DATABASE_URL"));
             var up = new UpCommand(repository, file, stack.Data(parsed, repository), parsed.GetValue(json), parsed.GetValue(child), parsed.GetValue(offset), chosen,
-                (new ConsoleDoor(false, IPAddress.Parse(parsed.GetRequiredValue(consoleAddress)), parsed.GetValue(consoleHost)), parsed.GetValue(consolePort) ?? ConsoleServer.DefaultPort + parsed.GetValue(offset)));
+                (new ConsoleDoor(false, IPAddress.Parse(parsed.GetRequiredValue(consoleAddress)), parsed.GetValue(consoleHost)), parsed.GetValue(consolePort) ?? ConsoleServer.DefaultPort + parsed.GetValue(offset)), !parsed.GetValue(unobserved));
             await up.RefuseSecondAsync(cancel);
             if (repository.IsPublication)
                 await Prerequisites.CheckAsync(file, cancel);
@@ -77,6 +80,8 @@ internal sealed class UpCommand
             if (!parsed.GetValue(detach))
                 return await up.RunAsync(parsed.GetValue(child), cancel);
             string[] options = ["--file", path, "--data-dir", up._data.Path, "--port-offset", $"{parsed.GetValue(offset)}", "--engine", chosen, "--console-address", parsed.GetRequiredValue(consoleAddress), "--console-port", $"{up._console.Port}"];
+            if (parsed.GetValue(unobserved))
+                options = [.. options, "--unobserved"];
             if (parsed.GetValue(consoleHost) is { } host)
                 options = [.. options, "--console-host", host];
             return await up.DetachAsync(options, cancel);
@@ -114,11 +119,17 @@ internal sealed class UpCommand
         ISidecarHost host = _engine == Dapr
             ? DaprRuntime.Open(_file, _data, text => own?.Events.Add(EventKind.Progress, text))
             : await EmbeddedRuntime.OpenAsync(_data, cancel);
-        await using var stack = own = new Stack(_repository, _file, _data, host, TimeProvider.System);
-        await using var console = ConsoleSystem.Open(_repository, _file, _data, stack, TimeProvider.System);
+        var collector = new TraceCollector();
+        var file = _file with { Apps = [.. _file.Apps.Select(a => a with { Collector = collector })] };
+        await using var stack = own = new Stack(_repository, file, _data, host, TimeProvider.System);
+        await using var console = ConsoleSystem.Open(_repository, file, _data, stack, TimeProvider.System);
         // The pages first: who finds the socket finds them too.
         await using var pages = await ConsoleServer.StartAsync(console, _console.Door, _console.Port, cancel);
         stack.ConsoleUrl = pages?.Url;
+        // Only now: a port that could not be had is somebody else's.
+        collector.Endpoint = _observed ? pages?.CollectorUrl : null;
+        if (_observed)
+            console.StartScraping();
         await using var control = await ConsoleServer.StartOnSocketAsync(console, _data.Socket, cancel);
         await using var metrics = await MetricsServer.StartAsync(_metricsPort, stack, cancel);
         var printing = PrintAsync(stack.Events);

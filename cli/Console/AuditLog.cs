@@ -22,6 +22,7 @@ internal sealed record AuditEntry(
 /// </summary>
 internal sealed class AuditLog : IAsyncDisposable
 {
+    public const string FileName = "console-audit.jsonl";
     private const int Block = 64 << 10;
     private const int LongestText = 2000;
     private static readonly string Start = new('0', 64);

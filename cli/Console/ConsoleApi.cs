@@ -16,7 +16,12 @@ internal static class ConsoleApi
         StackApi.Map(routes, api);
         StreamApi.Map(api);
         AuditApi.Map(api);
-        api.Map("{**rest}", (HttpContext context) => ConsoleGate.WriteProblemAsync(context, StatusCodes.Status404NotFound, "not-found", $"There is no {context.Request.Path}.")).RequireRole(ConsoleRole.Viewer);
+        Logs.LogsApi.Map(api);
+        Traces.TracesApi.Map(routes, api);
+        Metrics.MetricsApi.Map(api);
+        api.MapGet("/openapi.json", (CancellationToken _) => TypedResults.Stream(typeof(ConsoleApi).Assembly.GetManifestResourceStream("openapi.json")!, "application/json"))
+            .RequireRole(ConsoleRole.Viewer).ExcludeFromDescription();
+        api.Map("{**rest}", (HttpContext context) => ConsoleGate.WriteProblemAsync(context, StatusCodes.Status404NotFound, "not-found", $"There is no {context.Request.Path}.")).RequireRole(ConsoleRole.Viewer).ExcludeFromDescription();
     }
 
     /// <summary>An endpoint that says nothing of roles is a hole.</summary>

@@ -76,7 +76,25 @@ internal sealed class ConsoleHub(TimeProvider time) : IConsoleStream, IAsyncDisp
         }
     }
 
-    public IDisposable WhileListened(string topic, Func<CancellationToken, Task> produce)
+    /// <summary>Something of a topic was left out: those who read it fetch anew.</summary>
+    public void Interrupt(string topic)
+    {
+        lock (_lock)
+        {
+            _forgotten[topic] = ++_number;
+            foreach (var reader in _readers.Where(r => r.Topics.Contains(topic)))
+                reader.Reset();
+        }
+    }
+
+    public IDisposable WhileListened(string topic, Func<CancellationToken, Task> produce) => WhileListened(topic, (ready, cancel) =>
+    {
+        ready();
+        return produce(cancel);
+    });
+
+    /// <summary>The same for a producer that says itself from when on it misses nothing.</summary>
+    public IDisposable WhileListened(string topic, Func<Action, CancellationToken, Task> produce)
     {
         var producer = new Producer(this, topic, produce);
         lock (_lock)
@@ -87,6 +105,13 @@ internal sealed class ConsoleHub(TimeProvider time) : IConsoleStream, IAsyncDisp
         }
 
         return producer;
+    }
+
+    /// <summary>Returns when those who produce the topics miss nothing any more.</summary>
+    public Task ReadyAsync(IReadOnlySet<string> topics, CancellationToken cancel)
+    {
+        lock (_lock)
+            return Task.WhenAll(_producers.Where(p => topics.Contains(p.Topic)).Select(p => p.Ready)).WaitAsync(cancel);
     }
 
     /// <summary>Begins to read; dispose it to end.</summary>
@@ -174,7 +199,7 @@ internal sealed class ConsoleHub(TimeProvider time) : IConsoleStream, IAsyncDisp
             _forgotten[producer.Topic] = _number;
     }
 
-    private sealed class Producer(ConsoleHub hub, string topic, Func<CancellationToken, Task> produce) : IDisposable
+    private sealed class Producer(ConsoleHub hub, string topic, Func<Action, CancellationToken, Task> produce) : IDisposable
     {
         private CancellationTokenSource? _stop;
         private ITimer? _ending;
@@ -182,6 +207,8 @@ internal sealed class ConsoleHub(TimeProvider time) : IConsoleStream, IAsyncDisp
         public string Topic => topic;
 
         public Task? Running { get; private set; }
+
+        public Task Ready { get; private set; } = Task.CompletedTask;
 
         /// <returns>True when it did not run.</returns>
         public bool Start()
@@ -191,11 +218,13 @@ internal sealed class ConsoleHub(TimeProvider time) : IConsoleStream, IAsyncDisp
             if (_stop is not null)
                 return false;
             var stop = _stop = new CancellationTokenSource();
+            var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Ready = ready.Task;
             Running = Task.Run(async () =>
             {
                 try
                 {
-                    await produce(stop.Token);
+                    await produce(() => ready.TrySetResult(), stop.Token);
                 }
                 catch (OperationCanceledException) when (stop.IsCancellationRequested)
                 {
@@ -203,6 +232,7 @@ internal sealed class ConsoleHub(TimeProvider time) : IConsoleStream, IAsyncDisp
                 }
                 finally
                 {
+                    ready.TrySetResult();
                     stop.Dispose();
                 }
             });

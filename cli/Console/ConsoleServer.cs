@@ -24,6 +24,9 @@ internal sealed class ConsoleServer : IAsyncDisposable
     /// <summary>Null for the socket.</summary>
     public string? Url { get; }
 
+    /// <summary>Where processes of this machine send spans.</summary>
+    public string? CollectorUrl { get; private init; }
+
     public WebApplication App => _app;
 
     /// <summary>Null when the port is taken: a stack without its console is better than none. The problem is among the stack's events.</summary>
@@ -46,7 +49,12 @@ internal sealed class ConsoleServer : IAsyncDisposable
         }
 
         var bound = new Uri(app.Urls.First()).Port;
-        return new ConsoleServer(app, string.Create(CultureInfo.InvariantCulture, $"http://{(door.Loopback ? "localhost" : door.HostName ?? door.Address.ToString())}:{bound}"));
+        return new ConsoleServer(app, string.Create(CultureInfo.InvariantCulture, $"http://{(door.Loopback ? "localhost" : door.HostName ?? Literal(door.Address))}:{bound}"))
+        {
+            CollectorUrl = string.Create(CultureInfo.InvariantCulture, $"http://{(door.Address.Equals(IPAddress.Any) ? "127.0.0.1" : door.Address.Equals(IPAddress.IPv6Any) ? "[::1]" : Literal(door.Address))}:{bound}"),
+        };
+
+        static string Literal(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
     }
 
     public static async Task<ConsoleServer> StartOnSocketAsync(ConsoleSystem system, string socket, CancellationToken cancel)

@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.OpsConsole.Logs;
+using DaprPlatform.Cli.OpsConsole.Metrics;
+using DaprPlatform.Cli.OpsConsole.Traces;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Cli.Supervision;
 
@@ -14,7 +17,10 @@ internal sealed class ConsoleSystem : IAsyncDisposable
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
     private readonly IDisposable _status;
+    private readonly IDisposable _tail;
+    private readonly IDisposable _news;
     private readonly Task _eventsRead;
+    private Task? _scraping;
 
     private ConsoleSystem(Repository repository, RunFile file, DataFolder data, Stack stack, TimeProvider time, AuditLog audit)
     {
@@ -26,6 +32,13 @@ internal sealed class ConsoleSystem : IAsyncDisposable
         _eventsRead = Task.Run(PassEventsAsync);
         _status = Hub.WhileListened(StreamTopics.Status, TellStatusAsync);
         stack.StatusChanged += Changed;
+        Collector = file.Apps.Select(a => a.Collector).OfType<TraceCollector>().FirstOrDefault() ?? new TraceCollector();
+        var news = new TraceNews(Hub, time);
+        Traces = new TraceStore(news.Touched);
+        _news = Hub.WhileListened(StreamTopics.Traces, cancel => news.RunAsync(Traces, cancel));
+        Business = new Business(file, stack, time);
+        Logs = new LogBook(data);
+        _tail = Hub.WhileListened(StreamTopics.Logs, new LogTail(data, Hub, time).RunAsync);
     }
 
     public Repository Repository { get; }
@@ -44,6 +57,17 @@ internal sealed class ConsoleSystem : IAsyncDisposable
 
     public Sessions Sessions { get; }
 
+    public LogBook Logs { get; }
+
+    public ChartBook Charts { get; } = new();
+
+    public Business Business { get; }
+
+    public TraceStore Traces { get; }
+
+    /// <summary>Where the apps and sidecars send their spans.</summary>
+    public TraceCollector Collector { get; }
+
     public StaticPages Pages { get; }
 
     public IConsoleStream Stream => Hub;
@@ -52,7 +76,25 @@ internal sealed class ConsoleSystem : IAsyncDisposable
 
     /// <exception cref="CommandException">The audit log cannot be written: without it nothing may be changed.</exception>
     public static ConsoleSystem Open(Repository repository, RunFile file, DataFolder data, Stack stack, TimeProvider time) =>
-        new(repository, file, data, stack, time, AuditLog.Open(Path.Combine(data.Path, "console-audit.jsonl"), time));
+        new(repository, file, data, stack, time, AuditLog.Open(Path.Combine(data.Path, AuditLog.FileName), time));
+
+    /// <summary>Begins to look at metrics every few seconds.</summary>
+    public void StartScraping() => _scraping ??= Task.Run(async () =>
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, Stack.Stopping);
+        try
+        {
+            await new MetricsScraper(this, Charts).RunAsync(ending.Token);
+        }
+        catch (Exception) when (ending.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception e)
+        {
+            Stack.Events.Add(EventKind.Problem, $"metrics are not collected any more: {e.Message}");
+        }
+    });
 
     /// <summary>On this machine nobody signs in until there is an account; elsewhere everybody does.</summary>
     public bool SignInRequired(ConsoleDoor door) => !door.Loopback || Accounts.Any;
@@ -73,7 +115,10 @@ internal sealed class ConsoleSystem : IAsyncDisposable
     {
         Stack.StatusChanged -= Changed;
         _status.Dispose();
+        _tail.Dispose();
+        _news.Dispose();
         await _stopping.CancelAsync();
+        await (_scraping ?? Task.CompletedTask);
         await _eventsRead.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Hub.DisposeAsync();
         await Audit.DisposeAsync();

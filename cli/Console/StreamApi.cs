@@ -26,6 +26,9 @@ internal static class StreamApi
         if (system.Hub.Readers >= MostReaders)
             throw ConsoleProblem.Unavailable($"{MostReaders} pages are open.");
         var filter = new StreamFilter(context.Request.Query.ToDictionary(q => q.Key, q => (IReadOnlyList<string>)[.. q.Value.OfType<string>()], StringComparer.Ordinal));
+        // A filter that is none is said at once, not while it streams.
+        if (wanted.Contains(StreamTopics.Logs))
+            filter.As(Logs.LogFilter.Parse);
         var last = context.Request.Headers["Last-Event-ID"] is [{ Length: > 0 } header, ..] ? header : lastEventId;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);
         using var reader = system.Hub.Subscribe(wanted, filter, last);
@@ -33,6 +36,8 @@ internal static class StreamApi
         context.Response.Headers.CacheControl = "no-store";
         try
         {
+            // Who has seen the beginning of the answer misses nothing that happens afterwards.
+            await system.Hub.ReadyAsync(wanted, ending.Token);
             await context.Response.Body.WriteAsync("retry: 1000\n\n"u8.ToArray(), ending.Token);
             await context.Response.Body.FlushAsync(ending.Token);
             await WriteAsync(context, system, reader, door, ending.Token);

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using DaprPlatform.Cli.DeadLetters;
+using DaprPlatform.Cli.OpsConsole;
 
 namespace DaprPlatform.Cli.Control;
 
@@ -50,18 +51,52 @@ internal sealed class ControlClient : IDisposable
     /// <summary>Returns when every unit serves or has failed several times; true for the first.</summary>
     public Task<bool> WaitSettledAsync(CancellationToken cancel) => _http.GetFromJsonAsync<bool>("api/v1/settled", ControlJson.Options, cancel);
 
+    /// <summary>Events since the start, and those that follow.</summary>
     public async IAsyncEnumerable<StackEvent> EventsAsync([EnumeratorCancellation] CancellationToken cancel)
     {
-        const string data = "data: ";
-        using var response = await _http.GetAsync("api/v1/stream?topics=events&lastEventId=start", HttpCompletionOption.ResponseHeadersRead, cancel);
-        response.EnsureSuccessStatusCode();
-        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancel));
-        // One topic, and messages of one line of data each; a reset has none of a message's members.
-        while (await ReadLineAsync(reader, cancel) is { } line)
+        using var stream = await OpenStreamAsync("topics=events&lastEventId=start", cancel);
+        await foreach (var (topic, data) in stream.ReadAsync(cancel))
         {
-            if (line.StartsWith(data, StringComparison.Ordinal) && line.Length > data.Length + 2)
-                yield return JsonSerializer.Deserialize<StackEvent>(line.AsSpan(data.Length), ControlJson.Options)!;
+            if (topic == StreamTopics.Events)
+                yield return JsonSerializer.Deserialize<StackEvent>(data, ControlJson.Options)!;
         }
+    }
+
+    /// <summary>What happens from when this returns.</summary>
+    /// <param name="query">As of <c>GET /api/v1/stream</c>.</param>
+    /// <param name="cancel">Ends the opening.</param>
+    public async Task<ControlStream> OpenStreamAsync(string query, CancellationToken cancel)
+    {
+        var response = await _http.GetAsync($"api/v1/stream?{query}", HttpCompletionOption.ResponseHeadersRead, cancel);
+        try
+        {
+            await RefuseAsync(response, cancel);
+            var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancel));
+            await reader.ReadLineAsync(cancel);
+            return new ControlStream(response, reader);
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    /// <exception cref="CommandException">It was refused; the message is the problem's.</exception>
+    public async Task<T> GetAsync<T>(string path, CancellationToken cancel)
+    {
+        using var response = await SendAsync(() => _http.GetAsync(path, cancel));
+        await RefuseAsync(response, cancel);
+        return await response.Content.ReadFromJsonAsync<T>(ControlJson.Options, cancel) ?? throw new CommandException($"{path} answers nothing.");
+    }
+
+    /// <exception cref="CommandException">It was refused; the message is the problem's.</exception>
+    public async Task<T?> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body, options: ControlJson.Options) };
+        using var response = await SendAsync(() => _http.SendAsync(request, cancel));
+        await RefuseAsync(response, cancel);
+        return response.StatusCode == HttpStatusCode.NoContent || response.Content.Headers.ContentLength == 0 ? default : await response.Content.ReadFromJsonAsync<T>(ControlJson.Options, cancel);
     }
 
     /// <exception cref="CommandException">There is no such app.</exception>
@@ -116,7 +151,59 @@ internal sealed class ControlClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private static async Task<string?> ReadLineAsync(StreamReader reader, CancellationToken cancel)
+    private static async Task<HttpResponseMessage> SendAsync(Func<Task<HttpResponseMessage>> send)
+    {
+        try
+        {
+            return await send();
+        }
+        catch (HttpRequestException e) when (e.StatusCode is null)
+        {
+            throw new CommandException("Nothing runs there: start it with ./platform up", e);
+        }
+    }
+
+    private static async Task RefuseAsync(HttpResponseMessage response, CancellationToken cancel)
+    {
+        if (response.IsSuccessStatusCode)
+            return;
+        var text = await response.Content.ReadAsStringAsync(cancel);
+        try
+        {
+            text = JsonDocument.Parse(text).RootElement.GetProperty("detail").GetString() ?? text;
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            text = $"The platform answers {(int)response.StatusCode}: {text}";
+        }
+
+        throw new CommandException(text);
+    }
+}
+
+/// <summary>A stream of server-sent events from the platform.</summary>
+internal sealed class ControlStream(HttpResponseMessage response, StreamReader reader) : IDisposable
+{
+    /// <summary>Until the platform ends.</summary>
+    public async IAsyncEnumerable<(string Topic, string Data)> ReadAsync([EnumeratorCancellation] CancellationToken cancel)
+    {
+        var topic = "";
+        while (await ReadLineAsync(cancel) is { } line)
+        {
+            if (line.StartsWith("event: ", StringComparison.Ordinal))
+                topic = line["event: ".Length..];
+            else if (line.StartsWith("data: ", StringComparison.Ordinal))
+                yield return (topic, line["data: ".Length..]);
+        }
+    }
+
+    public void Dispose()
+    {
+        reader.Dispose();
+        response.Dispose();
+    }
+
+    private async Task<string?> ReadLineAsync(CancellationToken cancel)
     {
         try
         {

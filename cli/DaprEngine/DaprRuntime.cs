@@ -56,7 +56,10 @@ internal sealed class DaprRuntime : ISidecarHost
         }).ToList();
         var log = _data.LogOf(app.AppId + ".daprd");
         File.Delete(log);
-        var start = new ChildStart(_programs.Daprd, DaprdArguments.Of(app, resources, placement, scheduler), _file.Folder, log) { Environment = _mark };
+        var start = new ChildStart(_programs.Daprd, DaprdArguments.Of(app, resources, placement, scheduler), _file.Folder, log)
+        {
+            Environment = _mark.Concat(app.SidecarTraceEnvironment).ToDictionary(),
+        };
         var sidecar = new DaprdSidecar(app, start, _http);
         await sidecar.StartAsync(StartLimit, cancel);
         return sidecar;

@@ -113,6 +113,12 @@ internal sealed record RunApp
     /// <summary>Empty turns jobs and reminders off, as in daprd.</summary>
     public required string SchedulerHostAddress { get; init; }
 
+    /// <summary>Where its spans and those of its sidecar go unless something else is said; null: nowhere.</summary>
+    public OpsConsole.Traces.TraceCollector? Collector { get; init; }
+
+    /// <summary>What a sidecar needs to send its spans to the same place, under a name of its own.</summary>
+    public IEnumerable<KeyValuePair<string, string>> SidecarTraceEnvironment => Collector?.Variables(AppId + ".daprd", Environment) ?? [];
+
     /// <summary>What <c>dapr run</c> gives the app, then the env sections.</summary>
     public IReadOnlyDictionary<string, string> ProcessEnvironment()
     {
@@ -130,6 +136,8 @@ internal sealed record RunApp
             environment["DAPR_METRICS_PORT"] = Text(metrics);
         foreach (var (name, value) in Environment)
             environment[name] = value;
+        foreach (var (name, value) in Collector?.Variables(AppId, Environment) ?? [])
+            environment.TryAdd(name, value);
         return environment;
 
         static string Text(ConfiguredPort port) => port.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);

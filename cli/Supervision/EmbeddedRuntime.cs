@@ -85,7 +85,10 @@ internal sealed class EmbeddedRuntime : ISidecarHost
             EnableApiLogging = app.EnableApiLogging,
             LogLevel = app.LogLevel ?? "info",
             Environment = System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
-                .ToDictionary(e => (string)e.Key, e => Convert.ToString(e.Value, CultureInfo.InvariantCulture) ?? ""),
+                .Select(e => KeyValuePair.Create((string)e.Key, Convert.ToString(e.Value, CultureInfo.InvariantCulture) ?? ""))
+                .Concat(app.SidecarTraceEnvironment)
+                .DistinctBy(e => e.Key)
+                .ToDictionary(),
         };
         return options with
         {

@@ -1,5 +1,6 @@
 using DaprPlatform.Cli.DeadLetters;
 using DaprPlatform.Cli.RunFiles;
+using DaprPlatform.Sidecar.Introspection;
 
 namespace DaprPlatform.Cli.Supervision;
 
@@ -27,6 +28,9 @@ internal interface ISidecarHost : IAsyncDisposable
     /// <summary>Returns when the sidecar's APIs answer.</summary>
     /// <exception cref="CommandException">It cannot start.</exception>
     Task<IAppSidecar> StartAsync(RunApp app, CancellationToken cancel);
+
+    /// <summary>A look into the runtime; null where it is not this process.</summary>
+    RuntimeView? View => null;
 
     /// <summary>Null where the broker is not this process.</summary>
     DeadLetterBox? DeadLetters => null;

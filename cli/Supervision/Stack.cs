@@ -63,6 +63,9 @@ internal sealed class Stack : IAsyncDisposable
     /// <summary>Where the sidecars run.</summary>
     public ISidecarHost Host => _host;
 
+    /// <summary>Cancelled when everything begins to stop.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
     public Task StopRequested => _stopRequested.Task;
 
     public void RequestStop() => _stopRequested.TrySetResult();

@@ -24,6 +24,7 @@ public sealed class RuntimeView
         Work = new WorkViews(this);
         Policies = new PolicyViews(this);
         Calls = new CallRates(this);
+        Counters = new CounterViews(this);
         Workflows = new WorkflowBrowser(this);
     }
 
@@ -44,6 +45,8 @@ public sealed class RuntimeView
     public PolicyViews Policies { get; }
 
     public CallRates Calls { get; }
+
+    public CounterViews Counters { get; }
 
     public WorkflowBrowser Workflows { get; }
 
