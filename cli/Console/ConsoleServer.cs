@@ -95,7 +95,7 @@ internal sealed class ConsoleServer : IAsyncDisposable
         app.UseRouting();
         var gate = new ConsoleGate(system, door);
         app.Use(next => context => gate.RunAsync(context, next));
-        app.UseEndpoints(routes => ConsoleApi.Map(routes, system));
+        ConsoleApi.Map(app, system);
         ConsoleApi.Verify(app);
         return app;
     }

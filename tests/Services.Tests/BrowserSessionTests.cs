@@ -33,7 +33,7 @@ public sealed class BrowserSessionTests : IDisposable
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(_time));
         }));
         _client = _host.CreateClient(new WebApplicationFactoryClientOptions { HandleCookies = false });
-        _accounts.LoginAsync(default!, default).ReturnsForAnyArgs(SessionOf("secret-1"));
+        _accounts.LoginAsync(default!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(SessionOf("secret-1"));
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -73,7 +73,7 @@ public sealed class BrowserSessionTests : IDisposable
     [Fact]
     public async Task A_refresh_replaces_the_cookie()
     {
-        _accounts.RefreshAsync(default!, default).ReturnsForAnyArgs(SessionOf("secret-2"));
+        _accounts.RefreshAsync(default!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(SessionOf("secret-2"));
         using var answer = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=secret-1"));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.StartsWith("refresh_token=secret-2;", answer.Headers.GetValues("Set-Cookie").Single(), StringComparison.Ordinal);
@@ -90,7 +90,7 @@ public sealed class BrowserSessionTests : IDisposable
     [Fact]
     public async Task A_cookie_that_is_no_longer_good_is_taken_back()
     {
-        _accounts.RefreshAsync(default!, default).ReturnsForAnyArgs<Task<Session>>(_ => throw Refusals.Unauthorized("invalid-refresh-token", "The refresh token is not valid."));
+        _accounts.RefreshAsync(default!, TestContext.Current.CancellationToken).ReturnsForAnyArgs<Task<Session>>(_ => throw Refusals.Unauthorized("invalid-refresh-token", "The refresh token is not valid."));
         using var answer = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=old"));
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         var cookie = answer.Headers.GetValues("Set-Cookie").Single();
@@ -101,7 +101,7 @@ public sealed class BrowserSessionTests : IDisposable
     [Fact]
     public async Task A_service_that_is_away_costs_nobody_the_session()
     {
-        _accounts.RefreshAsync(default!, default).ReturnsForAnyArgs(_ => throw Refusals.Unavailable("users"), _ => Task.FromResult(SessionOf("secret-2")));
+        _accounts.RefreshAsync(default!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(_ => throw Refusals.Unavailable("users"), _ => Task.FromResult(SessionOf("secret-2")));
         using var failed = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=secret-1"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, failed.StatusCode);
         Assert.False(failed.Headers.Contains("Set-Cookie"));
@@ -112,7 +112,7 @@ public sealed class BrowserSessionTests : IDisposable
     [Fact]
     public async Task A_page_that_is_left_while_it_refreshes_finds_the_same_answer_and_only_for_a_moment()
     {
-        _accounts.RefreshAsync(default!, default).ReturnsForAnyArgs(SessionOf("secret-2"), SessionOf("secret-3"));
+        _accounts.RefreshAsync(default!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(SessionOf("secret-2"), SessionOf("secret-3"));
         for (var i = 0; i < 2; i++)
         {
             using var answer = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=secret-1"));
@@ -122,21 +122,21 @@ public sealed class BrowserSessionTests : IDisposable
         _time.Advance(TimeSpan.FromSeconds(11));
         using var late = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=secret-1"));
         Assert.StartsWith("refresh_token=secret-3;", late.Headers.GetValues("Set-Cookie").Single(), StringComparison.Ordinal);
-        await _accounts.ReceivedWithAnyArgs(2).RefreshAsync(default!, default);
+        await _accounts.ReceivedWithAnyArgs(2).RefreshAsync(default!, TestContext.Current.CancellationToken);
     }
 
     [Fact]
     public async Task After_signing_out_no_answer_is_given_again()
     {
-        _accounts.RefreshAsync(default!, default).ReturnsForAnyArgs(SessionOf("secret-2"));
-        _accounts.LogoutAsync(default!, default).ReturnsForAnyArgs(new LogoutResponse());
+        _accounts.RefreshAsync(default!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(SessionOf("secret-2"));
+        _accounts.LogoutAsync(default!, TestContext.Current.CancellationToken).ReturnsForAnyArgs(new LogoutResponse());
         using var refreshed = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=secret-1"));
         using var left = await SendAsync(HttpMethod.Delete, "?everywhere=true", null, ("Cookie", "refresh_token=secret-2"));
         Assert.Equal(HttpStatusCode.NoContent, left.StatusCode);
         Assert.StartsWith("refresh_token=;", left.Headers.GetValues("Set-Cookie").Single(), StringComparison.Ordinal);
         await _accounts.Received(1).LogoutAsync(Arg.Is<LogoutRequest>(r => r.RefreshToken == "secret-2" && r.Everywhere), Arg.Any<CancellationToken>());
         using var again = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=secret-1"));
-        await _accounts.ReceivedWithAnyArgs(2).RefreshAsync(default!, default);
+        await _accounts.ReceivedWithAnyArgs(2).RefreshAsync(default!, TestContext.Current.CancellationToken);
     }
 
     [Theory]
@@ -150,7 +150,7 @@ public sealed class BrowserSessionTests : IDisposable
     {
         using var answer = await SendAsync(HttpMethod.Post, "/refresh", null, ("Cookie", "refresh_token=secret-1"), (header, value));
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
-        await _accounts.DidNotReceiveWithAnyArgs().RefreshAsync(default!, default);
+        await _accounts.DidNotReceiveWithAnyArgs().RefreshAsync(default!, TestContext.Current.CancellationToken);
     }
 
     [Fact]
