@@ -1,3 +1,7 @@
 import { createRoot } from 'react-dom/client'
+import { session } from './api/http'
+import { App } from './App'
+import './styles.css'
 
-createRoot(document.getElementById('root')!).render(<h1>Kontor</h1>)
+void session.start()
+createRoot(document.getElementById('root')!).render(<App />)

@@ -74,8 +74,9 @@ export class Session {
     await this.#enter('/register', body)
   }
 
-  async signOut(): Promise<void> {
-    await this.#world.alone(() => this.#world.ask('DELETE', ''))
+  /** @param everywhere in every browser, and not in this one alone. */
+  async signOut(everywhere = false): Promise<void> {
+    await this.#world.alone(() => this.#world.ask('DELETE', everywhere ? '?everywhere=true' : ''))
     this.#adopt({ status: 'out' })
   }
 

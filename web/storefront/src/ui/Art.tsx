@@ -27,18 +27,18 @@ const shapes: Record<string, string> = {
 }
 
 const words: readonly (readonly [RegExp, string])[] = [
-  [/mug|cup|tea|coffee/i, 'mug'],
+  [/towel|cloth|linen|\bbag/i, 'cloth'],
+  [/keyboard/i, 'keys'],
+  [/board|tray/i, 'board'],
+  [/mug|\bcup|\btea|coffee/i, 'mug'],
   [/headphone|earphone/i, 'phones'],
   [/watch|clock/i, 'watch'],
+  [/torch|holder|candle/i, 'torch'],
   [/lamp|light|lantern/i, 'lamp'],
-  [/kettle|press|pot|jug/i, 'kettle'],
+  [/kettle|press|\bpot|jug/i, 'kettle'],
   [/bowl|dish|plate/i, 'bowl'],
-  [/radio|speaker|hub|box|tin/i, 'box'],
-  [/keyboard/i, 'keys'],
-  [/board/i, 'board'],
-  [/book|note|card/i, 'book'],
-  [/towel|cloth|linen|bag/i, 'cloth'],
-  [/torch|holder/i, 'torch'],
+  [/radio|speaker|\bhub|\bbox|\btin\b/i, 'box'],
+  [/book|note|\bcard/i, 'book'],
   [/bottle|glass/i, 'bottle'],
 ]
 const others = ['vase', 'bottle', 'bowl', 'box', 'book'] as const

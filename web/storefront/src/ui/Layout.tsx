@@ -60,10 +60,10 @@ export function Layout({ children }: { children: ReactNode }) {
           ) : (
             <span className={styles.unknown} aria-hidden="true" />
           )}
-          <Link to="/cart" className={styles.cart} aria-label={`Cart, ${count === 1 ? '1 thing' : `${count} things`}`}>
+          <Link to="/cart" className={styles.cart}>
             Cart
             <span className={styles.count} data-empty={count === 0 || undefined}>
-              {count}
+              {count} <Hidden>{count === 1 ? 'thing' : 'things'}</Hidden>
             </span>
           </Link>
         </div>
