@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace DaprPlatform.Cli.Audit;
 
-/// <summary>An operator's act as a service noted it.</summary>
+/// <summary>An act of an operator, or a refund, as a service noted it.</summary>
 internal sealed record AuditEntry(string Service, long Id, DateTimeOffset At, string Actor, string Action, string Subject, string Data);
 
 /// <summary>Whether a service's log is whole.</summary>
@@ -16,7 +16,7 @@ internal sealed record AuditVerdict(string Service, long Entries, string Head, l
 internal sealed class AuditReader(Func<string, string> connectionTo)
 {
     /// <summary>The services that keep a log.</summary>
-    public static readonly IReadOnlyList<string> Services = ["orders", "inventory"];
+    public static readonly IReadOnlyList<string> Services = ["orders", "inventory", "payments"];
 
     public async Task<IReadOnlyList<AuditEntry>> ListAsync(string service, int limit, CancellationToken cancel)
     {

@@ -9,13 +9,13 @@ namespace DaprPlatform.Cli.Commands;
 /// <summary>What operators did, and whether the record of it is whole.</summary>
 internal static class AuditCommand
 {
-    public static Command Create() => new("audit", "Shows and verifies what operators did on a running stack.") { List(), Verify() };
+    public static Command Create() => new("audit", "Shows and verifies what operators did on a running stack, and its refunds.") { List(), Verify() };
 
     private static Command List()
     {
         var limit = new Option<int>("--limit") { DefaultValueFactory = _ => 50, Description = "Of each service." };
         var json = StackOptions.Json();
-        var command = new Command("list", "The last acts of operators, the newest first.") { limit, json };
+        var command = new Command("list", "The last acts of operators and refunds, the newest first.") { limit, json };
         var options = StackOptions.AddTo(command);
         limit.Validators.Add(result => { if (result.GetValue(limit) < 1) result.AddError("--limit must be at least 1"); });
         command.SetAction(async (parsed, cancel) =>

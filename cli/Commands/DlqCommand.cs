@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.DeadLetters;
@@ -29,9 +30,9 @@ internal static class DlqCommand
 
             if (letters.Count == 0)
                 AnsiConsole.WriteLine("No dead letters.");
-            var table = new Table().Border(TableBorder.Rounded).AddColumns("id", "event", "type", "subject", "since", "replayed");
+            var table = new Table().Border(TableBorder.Rounded).AddColumns("id", "type", "subject", "consumer", "attempts", "cause", "since", "replayed");
             foreach (var letter in letters)
-                table.AddRow(((string?[])[letter.Id, letter.EventId, letter.Type, letter.Subject, $"{letter.At:u}", letter.ReplayedAt is { } at ? $"{at:u}" : "-"])
+                table.AddRow(((string?[])[letter.Id, letter.Type, letter.Subject, letter.Consumer, $"{letter.Attempts}", letter.Cause, $"{letter.At:u}", letter.ReplayedAt is { } at ? $"{at:u}" : "-"])
                     .Select(t => Markup.Escape(t ?? "-")).ToArray());
             if (letters.Count > 0)
                 AnsiConsole.Write(table);
@@ -43,17 +44,27 @@ internal static class DlqCommand
     private static Command Show()
     {
         var id = new Argument<string>("id") { Description = "As dlq list says it: topic/partition/offset." };
-        var command = new Command("show", "One dead letter with its event, and what the logs say of it.") { id };
+        var json = StackOptions.Json();
+        var command = new Command("show", "One dead letter: who could not process it, why, after how many attempts, and the event itself.") { id, json };
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
-            var data = stack.Data(parsed, Repository.Find());
-            using var client = new ControlClient(data.Socket);
+            using var client = new ControlClient(stack.Data(parsed, Repository.Find()).Socket);
             var letter = (await client.DeadLettersAsync(all: true, cancel)).FirstOrDefault(l => l.Id == parsed.GetValue(id))
                 ?? throw new CommandException($"There is no dead letter {parsed.GetValue(id)}.");
-            Json(letter);
-            foreach (var line in Mentions(data.Logs, letter.EventId))
-                Console.Out.WriteLine(line);
+            if (parsed.GetValue(json))
+            {
+                Json(letter);
+                return 0;
+            }
+
+            var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn();
+            foreach (var (name, value) in ((string, string?)[])
+                [("id", letter.Id), ("consumer", letter.Consumer), ("cause", letter.Cause), ("attempts", letter.Attempts?.ToString(CultureInfo.InvariantCulture)), ("read at", letter.From), ("since", $"{letter.At:u}"),
+                    ("replayed", letter.ReplayedAt is { } at ? $"{at:u}" : "no"), ("event", letter.EventId), ("type", letter.Type), ("published by", letter.Source), ("subject", letter.Subject)])
+                grid.AddRow(Markup.Escape(name), Markup.Escape(value ?? "-"));
+            AnsiConsole.Write(grid);
+            Json(letter.Event);
             return 0;
         });
         return command;
@@ -63,7 +74,8 @@ internal static class DlqCommand
     {
         var ids = new Argument<string[]>("ids") { Arity = ArgumentArity.ZeroOrMore, Description = "As dlq list says them." };
         var all = new Option<bool>("--all") { Description = "Every dead letter that was not replayed." };
-        var command = new Command("replay", "Publishes dead letters again, each to its own topic under its own id.") { ids, all };
+        var json = StackOptions.Json();
+        var command = new Command("replay", "Publishes dead letters again, each to its own topic under its own id.") { ids, all, json };
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
@@ -71,28 +83,14 @@ internal static class DlqCommand
             if (wanted.Length > 0 == parsed.GetValue(all))
                 throw new CommandException("Name dead letters, or say --all.");
             using var client = new ControlClient(stack.Data(parsed, Repository.Find()).Socket);
-            AnsiConsole.WriteLine($"{await client.ReplayAsync(wanted, cancel)} replayed");
+            var count = await client.ReplayAsync(wanted, cancel);
+            if (parsed.GetValue(json))
+                Json(new { Replayed = count });
+            else
+                AnsiConsole.WriteLine($"{count} replayed");
             return 0;
         });
         return command;
-    }
-
-    // The consumer says why when it refuses an event, with its id.
-    private static IEnumerable<string> Mentions(string logs, string? eventId)
-    {
-        const int most = 20;
-        if (eventId is not { Length: > 0 } || !Directory.Exists(logs))
-            return [];
-        return Directory.GetFiles(logs, "*.log").Order(StringComparer.Ordinal)
-            .SelectMany(file => Lines(file).Where(line => line.Contains(eventId, StringComparison.Ordinal)).Select(line => $"{Path.GetFileNameWithoutExtension(file)}: {line}"))
-            .TakeLast(most);
-    }
-
-    private static IEnumerable<string> Lines(string file)
-    {
-        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
-        while (reader.ReadLine() is { } line)
-            yield return line;
     }
 
     private static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));

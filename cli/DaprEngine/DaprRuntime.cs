@@ -48,10 +48,10 @@ internal sealed class DaprRuntime : ISidecarHost
         var given = _servers.Where(s => s.Given).ToList();
         var resources = app.ResourcesPaths.Select((folder, i) =>
         {
-            if (given.Count == 0)
+            if (given.Count == 0 && app.PortOffset == 0)
                 return folder;
             var copy = Path.Combine(_data.Path, "dapr", "resources", $"{app.AppId}-{i}");
-            Resources.Copy(folder, copy, given);
+            Resources.Copy(folder, copy, given, app.PortOffset);
             return copy;
         }).ToList();
         var log = _data.LogOf(app.AppId + ".daprd");

@@ -2,18 +2,36 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.PubSub;
 using DaprPlatform.Sidecar.StandIns.Log;
 
 namespace DaprPlatform.Cli.DeadLetters;
 
 /// <summary>An event that a consumer could not process.</summary>
-/// <param name="Id">topic/partition/offset.</param>
+/// <param name="Id">topic/partition/offset of the letter.</param>
 /// <param name="Topic">Where it was published, and where a replay puts it.</param>
 /// <param name="EventId">Of its CloudEvent; null when it is none.</param>
+/// <param name="Source">Who published it.</param>
 /// <param name="At">When it became a dead letter.</param>
 /// <param name="ReplayedAt">Null: not replayed.</param>
+/// <param name="Consumer">The app that could not process it. Like the rest of what was recorded there, null for one that was published as a dead letter.</param>
+/// <param name="Attempts">Deliveries before it was given up; 0: it could not even be read.</param>
+/// <param name="Cause">Why, in the app's words where it said some.</param>
+/// <param name="From">topic/partition/offset where it was read.</param>
 internal sealed record DeadLetter(
-    string Id, string Topic, string? EventId, string? Type, string? Source, string? Subject, DateTimeOffset At, DateTimeOffset? ReplayedAt, JsonNode? Event);
+    string Id,
+    string Topic,
+    string? EventId,
+    string? Type,
+    string? Source,
+    string? Subject,
+    DateTimeOffset At,
+    DateTimeOffset? ReplayedAt,
+    string? Consumer,
+    int? Attempts,
+    string? Cause,
+    string? From,
+    JsonNode? Event);
 
 /// <summary>
 /// The dead-letter topics of a running stack: all whose names end in <c>.dlq</c>. A replay appends the event to its own topic under its own id, so consumers
@@ -81,6 +99,7 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
     {
         var id = IdOf(message);
         var content = Parse(message.Value);
+        var facts = DeadLetterFacts.Of(message.Headers);
         return new DeadLetter(
             id,
             message.Topic[..^Suffix.Length],
@@ -90,6 +109,10 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
             Text(content, "subject") ?? message.Key,
             message.At,
             replayed.TryGetValue(id, out var at) ? at : null,
+            facts?.AppId,
+            facts?.Attempts,
+            facts?.Cause,
+            facts is { Topic: { } topic, Partition: { } partition, Offset: { } offset } ? string.Create(CultureInfo.InvariantCulture, $"{topic}/{partition}/{offset}") : null,
             content);
     }
 

@@ -72,6 +72,9 @@ internal sealed record RunApp
     /// <summary>Absolute.</summary>
     public required IReadOnlyList<string> ResourcesPaths { get; init; }
 
+    /// <summary>By which the ports of the file were shifted, and those that components name of the apps must be.</summary>
+    public int PortOffset { get; init; }
+
     /// <summary>Absolute; null is none.</summary>
     public required string? ConfigPath { get; init; }
 

@@ -148,6 +148,7 @@ internal sealed class RunFileReader
             Environment = environment,
             EnvironmentSettings = settings,
             ResourcesPaths = Resources(own, common, folder),
+            PortOffset = _offset,
             ConfigPath = Config(own, common, folder),
             AppChannelAddress = own.Text("appChannelAddress"),
             ApiListenAddresses = own.Text("apiListenAddresses") ?? common.Text("apiListenAddresses"),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using DaprPlatform.Cli.Control;
+using DaprPlatform.Cli.DaprEngine;
 using DaprPlatform.Cli.DeadLetters;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
@@ -27,7 +28,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
 
     public async Task<IAppSidecar> StartAsync(RunApp app, CancellationToken cancel)
     {
-        var options = Options(app);
+        var options = Options(app) with { ResourcesPaths = Resources.Shifted(app, Path.Combine(_data.Path, "resources")) };
         var log = new StreamWriter(new FileStream(_data.LogOf(app.AppId + ".daprd"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete));
         var level = DaprLoggerProvider.ParseLevel(options.LogLevel);
         var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(level).AddProvider(new DaprLoggerProvider(log, app.AppId, json: false, level, TimeProvider.System)));

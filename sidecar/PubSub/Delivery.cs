@@ -38,15 +38,16 @@ internal sealed partial class Delivery
         var start = _runtime.Time.GetTimestamp();
         var (ready, verdict) = Prepare(message);
         string status;
+        var attempts = 0;
         if (ready is { } prepared)
         {
             using var trace = prepared.Head.IsTraced ? _runtime.Tracing.StartDelivery(_subscription.Topic, prepared.Head.TraceParent, prepared.Head.TraceState) : null;
-            verdict = await SendAsync(new AppEvent(_subscription, message, prepared.Envelope, prepared.Head.Id, trace), prepared.Rule, stopping).ConfigureAwait(false);
+            (verdict, attempts) = await SendAsync(new AppEvent(_subscription, message, prepared.Envelope, prepared.Head.Id, trace), prepared.Rule, stopping).ConfigureAwait(false);
         }
 
         status = verdict.Kind switch { VerdictKind.Success => "success", VerdictKind.Retry => "retry", _ => "drop" };
         _runtime.Metrics.PubSub.Delivered(_subscription.PubSub, _subscription.Topic, status, ready is null ? "" : "success", _runtime.Time.GetElapsedTime(start).TotalMilliseconds);
-        return await ConcludeAsync(message, verdict).ConfigureAwait(false);
+        return await ConcludeAsync(message, verdict, attempts).ConfigureAwait(false);
     }
 
     /// <summary>Delivers together what is routed alike, and tries again what failed, as the policy says.</summary>
@@ -54,6 +55,7 @@ internal sealed partial class Delivery
     {
         var start = _runtime.Time.GetTimestamp();
         var verdicts = new Verdict[messages.Count];
+        var attempts = new int[messages.Count];
         var routed = new Dictionary<SubscriptionRule, List<int>>();
         var events = new BulkEvent?[messages.Count];
         var isTraced = false;
@@ -73,7 +75,7 @@ internal sealed partial class Delivery
         foreach (var (rule, indexes) in routed)
         {
             using var trace = isTraced ? _runtime.Tracing.StartDelivery(_subscription.Topic, null, null) : null;
-            await SendManyAsync(sink, rule, indexes, events, verdicts, trace, stopping).ConfigureAwait(false);
+            await SendManyAsync(sink, rule, indexes, events, verdicts, attempts, trace, stopping).ConfigureAwait(false);
         }
 
         var elapsed = _runtime.Time.GetElapsedTime(start).TotalMilliseconds;
@@ -81,7 +83,7 @@ internal sealed partial class Delivery
             _runtime.Metrics.PubSub.BulkDelivered(_subscription.PubSub, _subscription.Topic, kind.Key, kind.Value, elapsed);
         var results = new string?[messages.Count];
         for (var i = 0; i < results.Length; i++)
-            results[i] = await ConcludeAsync(messages[i], verdicts[i]).ConfigureAwait(false);
+            results[i] = await ConcludeAsync(messages[i], verdicts[i], attempts[i]).ConfigureAwait(false);
         return results;
     }
 
@@ -133,31 +135,33 @@ internal sealed partial class Delivery
         return null;
     }
 
-    private async ValueTask<Verdict> SendAsync(AppEvent @event, SubscriptionRule rule, CancellationToken stopping)
+    private async ValueTask<(Verdict Verdict, int Attempts)> SendAsync(AppEvent @event, SubscriptionRule rule, CancellationToken stopping)
     {
         var policy = _runtime.Resiliency.ForComponent(_subscription.PubSub, "Pubsub", ComponentDirection.Inbound);
         if (!policy.IsDefined)
-            return await _sink.SendAsync(@event, rule, CancellationToken.None).ConfigureAwait(false);
+            return (await _sink.SendAsync(@event, rule, CancellationToken.None).ConfigureAwait(false), 1);
+        var attempts = 0;
         try
         {
-            return await policy.RunAsync(async attempt =>
+            return (await policy.RunAsync(async attempt =>
             {
+                attempts++;
                 using var call = new AttemptToken(attempt, stopping);
                 var verdict = await _sink.SendAsync(@event, rule, call.Token).ConfigureAwait(false);
                 return verdict.Kind == VerdictKind.Retry ? throw new RetryException(verdict) : verdict;
-            }, stopping).ConfigureAwait(false);
+            }, stopping).ConfigureAwait(false), attempts);
         }
         catch (RetryException e)
         {
-            return e.Verdict;
+            return (e.Verdict, attempts);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            return Verdict.Retry(e.Message);
+            return (Verdict.Retry(e.Message), attempts);
         }
     }
 
-    private async ValueTask SendManyAsync(IBulkEventSink sink, SubscriptionRule rule, List<int> indexes, BulkEvent?[] events, Verdict[] verdicts, Span? trace, CancellationToken stopping)
+    private async ValueTask SendManyAsync(IBulkEventSink sink, SubscriptionRule rule, List<int> indexes, BulkEvent?[] events, Verdict[] verdicts, int[] attempts, Span? trace, CancellationToken stopping)
     {
         var policy = _runtime.Resiliency.ForComponent(_subscription.PubSub, "Pubsub", ComponentDirection.Inbound);
         var open = indexes;
@@ -166,6 +170,8 @@ internal sealed partial class Delivery
             await policy.RunAsync(async attempt =>
             {
                 using var call = new AttemptToken(attempt, stopping);
+                foreach (var i in open)
+                    attempts[i]++;
                 var answers = await sink.SendAsync([.. open.Select(i => events[i]!)], _subscription, rule, trace, policy.IsDefined ? call.Token : CancellationToken.None).ConfigureAwait(false);
                 for (var i = 0; i < answers.Length; i++)
                     verdicts[open[i]] = answers[i];
@@ -186,7 +192,7 @@ internal sealed partial class Delivery
         }
     }
 
-    private async ValueTask<string?> ConcludeAsync(PubSubMessage message, Verdict verdict)
+    private async ValueTask<string?> ConcludeAsync(PubSubMessage message, Verdict verdict, int attempts)
     {
         switch (verdict.Kind)
         {
@@ -205,7 +211,10 @@ internal sealed partial class Delivery
         try
         {
             LogDeadLetter(_subscription.PubSub, _subscription.Topic, _deadLetterTopic!, verdict.Reason);
-            await _component.PublishAsync(message with { Topic = _deadLetterTopic! }, CancellationToken.None).ConfigureAwait(false);
+            var letter = message with { Topic = _deadLetterTopic! };
+            if (_component.KeepsDeadLetterFacts)
+                letter = new DeadLetterFacts(_runtime.Options.AppId, attempts, verdict.Detail ?? verdict.Reason).On(letter);
+            await _component.PublishAsync(letter, CancellationToken.None).ConfigureAwait(false);
             return null;
         }
         catch (Exception e) when (e is not OutOfMemoryException)

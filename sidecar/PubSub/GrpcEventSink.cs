@@ -18,8 +18,9 @@ internal sealed class GrpcEventSink(AppChannel app) : IEventSink, IBulkEventSink
         try
         {
             var headers = Headers(@event.Subscription.PubSub, @event.Message.Metadata, @event.Trace);
-            var response = await Client.OnTopicEventAsync(Request(@event, rule.Path), headers, cancellationToken: cancellationToken).ResponseAsync.ConfigureAwait(false);
-            return Verdict.Of(response.Status);
+            using var call = Client.OnTopicEventAsync(Request(@event, rule.Path), headers, cancellationToken: cancellationToken);
+            var verdict = Verdict.Of((await call.ResponseAsync.ConfigureAwait(false)).Status);
+            return verdict.Kind == VerdictKind.Success ? verdict : verdict with { Detail = Detail(call.GetTrailers()) };
         }
         catch (RpcException e)
         {
@@ -38,12 +39,12 @@ internal sealed class GrpcEventSink(AppChannel app) : IEventSink, IBulkEventSink
         var verdicts = new Verdict[events.Count];
         try
         {
-            var response = await CallAsync(request, Headers(subscription.PubSub, null, trace), cancellationToken).ConfigureAwait(false);
+            var (response, detail) = await CallAsync(request, Headers(subscription.PubSub, null, trace), cancellationToken).ConfigureAwait(false);
             var given = new Dictionary<string, Verdict>(response.Statuses.Count);
             foreach (var status in response.Statuses)
-                given[status.EntryId] = Verdict.Of(status.Status);
+                given[status.EntryId] = Verdict.Of(status.Status) is { Kind: not VerdictKind.Success } verdict ? verdict with { Detail = detail } : Verdict.Success;
             for (var i = 0; i < verdicts.Length; i++)
-                verdicts[i] = given.TryGetValue(events[i].EntryId, out var verdict) ? verdict : Verdict.Retry("no status returned from app for the entry");
+                verdicts[i] = given.TryGetValue(events[i].EntryId, out var one) ? one : Verdict.Retry("no status returned from app for the entry");
         }
         catch (RpcException e)
         {
@@ -65,17 +66,20 @@ internal sealed class GrpcEventSink(AppChannel app) : IEventSink, IBulkEventSink
         };
     }
 
-    private async Task<TopicEventBulkResponse> CallAsync(TopicEventBulkRequest request, Metadata headers, CancellationToken cancellationToken)
+    private async Task<(TopicEventBulkResponse Response, string? Detail)> CallAsync(TopicEventBulkRequest request, Metadata headers, CancellationToken cancellationToken)
     {
         try
         {
-            return await Client.OnBulkTopicEventAsync(request, headers, cancellationToken: cancellationToken).ResponseAsync.ConfigureAwait(false);
+            using var call = Client.OnBulkTopicEventAsync(request, headers, cancellationToken: cancellationToken);
+            return (await call.ResponseAsync.ConfigureAwait(false), Detail(call.GetTrailers()));
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
         {
-            return await Alpha.OnBulkTopicEventAlpha1Async(request, headers, cancellationToken: cancellationToken).ResponseAsync.ConfigureAwait(false);
+            return (await Alpha.OnBulkTopicEventAlpha1Async(request, headers, cancellationToken: cancellationToken).ResponseAsync.ConfigureAwait(false), null);
         }
     }
+
+    private static string? Detail(Metadata trailers) => trailers.GetValueBytes(DeadLetterFacts.CauseTrailer) is { } text ? System.Text.Encoding.UTF8.GetString(text) : null;
 
     private static TopicEventBulkRequestEntry Entry(BulkEvent one, bool isRaw)
     {

@@ -23,10 +23,12 @@ internal sealed class HttpEventSink(AppChannel app) : IEventSink, IBulkEventSink
         var request = new UpstreamRequest("POST", rule.Target, headers, RequestBody.Of(@event.Envelope));
         byte[] answer;
         int status;
+        string? detail;
         try
         {
             await using var response = await app.CallAsync(request, cancellationToken).ConfigureAwait(false);
             status = response.Status;
+            detail = response.Header(DeadLetterFacts.CauseHeader) is { } text ? Uri.UnescapeDataString(text) : null;
             answer = await response.ReadAllAsync(LongestAnswer, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is UpstreamException or IOException or BodyTooLargeException)
@@ -34,12 +36,13 @@ internal sealed class HttpEventSink(AppChannel app) : IEventSink, IBulkEventSink
             return Verdict.Retry($"error returned from app channel while sending pub/sub event to app: {e.Message}");
         }
 
-        return status switch
+        var verdict = status switch
         {
             >= 200 and <= 299 => Verdict.Of(Status(answer)),
             404 => Verdict.Drop($"event with id {@event.Id} does not exist in app: 404"),
             _ => Verdict.Retry($"retriable error returned from app while processing pub/sub event {@event.Id}, topic: {@event.Subscription.Topic}, body: {Encoding.UTF8.GetString(answer)}. status code returned: {status}"),
         };
+        return detail is null || verdict.Kind == VerdictKind.Success ? verdict : verdict with { Detail = detail };
     }
 
     public async ValueTask<Verdict[]> SendAsync(IReadOnlyList<BulkEvent> events, Subscription subscription, SubscriptionRule rule, Span? trace, CancellationToken cancellationToken)

@@ -52,6 +52,9 @@ internal interface IPubSub : IComponent
 {
     PubSubFeatures Features { get; }
 
+    /// <summary>What is known of a dead letter may be written beside it: subscribers of the dead-letter topic do not get to see it.</summary>
+    bool KeepsDeadLetterFacts => false;
+
     /// <exception cref="PubSubException">The broker refuses the message.</exception>
     ValueTask PublishAsync(PubSubMessage message, CancellationToken cancellationToken);
 

@@ -17,7 +17,8 @@ internal enum VerdictKind
 
 /// <summary>What an app makes of an event.</summary>
 /// <param name="Reason">Why it is no success.</param>
-internal readonly record struct Verdict(VerdictKind Kind, string Reason = "")
+/// <param name="Detail">What the app itself said of it; null: nothing.</param>
+internal readonly record struct Verdict(VerdictKind Kind, string Reason = "", string? Detail = null)
 {
     public static Verdict Success => default;
 

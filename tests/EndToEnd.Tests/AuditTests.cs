@@ -50,6 +50,24 @@ public sealed class AuditTests(StackFixture stack)
         await stack.PlatformAsync(["audit", "verify"], Cancel);
     }
 
+    [Fact]
+    public async Task A_refund_is_on_record_in_payments()
+    {
+        using var gateway = stack.Gateway(TimeSpan.FromMinutes(2));
+        using var customer = new Customer(gateway, $"refunded-{Guid.NewGuid():N}@example.test", "Refund-Passw0rd-1");
+        await customer.RegisterAsync("Refund", Cancel);
+        var order = new JsonObject { ["items"] = new JsonArray(new JsonObject { ["productId"] = await stack.PlentyAsync(gateway, Cancel), ["quantity"] = 1 }), ["shippingAddress"] = "8 Audit Street" };
+        var id = (await new OrderFlow(null, TimeSpan.FromMinutes(2), TimeProvider.System).PlaceAsync(customer, "", Guid.NewGuid().ToString(), order, Cancel)).OrderId!;
+        var payment = (string)(await customer.SendAsync(HttpMethod.Get, $"api/v1/orders/{id}", null, Cancel)).Data!["paymentId"]!;
+        var refund = await customer.SendAsync(HttpMethod.Post, $"api/v1/payments/{payment}/refund", new JsonObject { ["amountMinor"] = 40 }, Cancel, ("Idempotency-Key", Guid.NewGuid().ToString()));
+        Assert.True(refund.Succeeded, refund.ToString());
+
+        var listed = await stack.PlatformAsync(["audit", "list", "--json"], Cancel);
+        var acts = JsonNode.Parse(listed[listed.IndexOf('[', StringComparison.Ordinal)..])!.AsArray().Where(a => (string?)a!["subject"] == payment).Select(a => (string?)a!["action"]).ToList();
+        Assert.Equal(["refund.completed", "payment.refund"], acts);
+        Assert.Contains("payments: ", await stack.PlatformAsync(["audit", "verify"], Cancel), StringComparison.Ordinal);
+    }
+
     private async Task RunAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(stack.DatabaseOf("orders"));

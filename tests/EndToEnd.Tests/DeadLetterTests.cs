@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.DeadLetters;
 
@@ -24,13 +25,22 @@ public sealed class DeadLetterTests(StackFixture stack)
         var letter = (await LettersAsync(id, 1))[0];
         Assert.Equal(("payment_processed", "payments.v1.payment_processed", null), (letter.Topic, letter.Type, letter.ReplayedAt));
         Assert.StartsWith("payment_processed.dlq/", letter.Id, StringComparison.Ordinal);
+        // Recorded where it was given up: dropped by whoever got it first, which no further attempt would have helped.
+        Assert.Contains(letter.Consumer, new[] { "orders", "webhooks" });
+        Assert.Equal(1, letter.Attempts);
+        Assert.Contains("The data is not that of a PaymentProcessed", letter.Cause, StringComparison.Ordinal);
+        Assert.StartsWith("payment_processed/", letter.From, StringComparison.Ordinal);
+        Assert.Equal("payments", letter.Source);
         var shown = await stack.PlatformAsync(["dlq", "show", letter.Id], Cancel);
-        Assert.Contains("goes to the dead-letter topic", shown, StringComparison.Ordinal);
+        Assert.Contains("The data is not that of a", shown, StringComparison.Ordinal);
+        var json = await stack.PlatformAsync(["dlq", "show", letter.Id, "--json"], Cancel);
+        Assert.Equal(17, (int?)JsonNode.Parse(json[json.IndexOf('{', StringComparison.Ordinal)..(json.LastIndexOf('}') + 1)])!["event"]!["data"]!["order_id"]);
 
         Assert.Contains("1 replayed", await stack.PlatformAsync(["dlq", "replay", letter.Id], Cancel), StringComparison.Ordinal);
         // As poisonous as before: it comes back as another letter, and the first says that it was replayed.
         var letters = await LettersAsync(id, 2);
         Assert.Single(letters, l => l.ReplayedAt is not null && l.Id == letter.Id);
+        Assert.All(letters, l => Assert.Equal(1, l.Attempts));
         Assert.DoesNotContain(letter.Id, await stack.PlatformAsync(["dlq", "list"], Cancel), StringComparison.Ordinal);
     }
 

@@ -75,6 +75,52 @@ public sealed partial class MonitoringTests(StackFixture stack)
         }
     }
 
+    [Fact]
+    public async Task The_queries_across_metrics_tell_business_from_machines_and_the_mean_of_each_method()
+    {
+        var document = await File.ReadAllLinesAsync(Path.Combine(stack.Root, "services", "payments", "METRICS.md"), Cancel);
+        string Query(string comment) => document[Array.FindIndex(document, l => l.StartsWith(comment, StringComparison.Ordinal)) + 1];
+        // Every series is there before the first scrape: one that is new has no rate.
+        await PayAsync();
+        var (before, at) = (await ScrapeAsync(Cancel), TimeProvider.System.GetTimestamp());
+        await PayAsync();
+        var (after, between) = (await ScrapeAsync(Cancel), TimeProvider.System.GetElapsedTime(at));
+        var promql = new PromQl(before.Text, after.Text, between);
+
+        double Rate(string query) => promql.Run($"sum(rate({query}[5m]))").Single().Value * between.TotalSeconds;
+        var (paid, declined) = (Rate("payment_succeeded_total{status=\"success\"}"), Rate("payment_failed_total"));
+        Assert.True(paid > 1.9 && declined > 0.9, $"{paid} paid, {declined} declined");
+        var machines = Rate("http_requests_total{status_code=~\"2..\"}") / Rate("http_requests_total");
+        Assert.InRange(machines, 0.5, 1);
+        var business = Assert.Single(promql.Run(Query("# payments that succeed, against")));
+        Assert.Equal(paid / (paid + declined) / machines, business.Value, 6);
+        Assert.InRange(business.Value, 0, machines);
+
+        var means = promql.Run(Query("# mean time to decide a payment")).ToDictionary(s => s.Labels["method"], s => s.Value, StringComparer.Ordinal);
+        Assert.InRange(means["CREDIT_CARD"], 0.000001, 60);
+        Assert.InRange(means["PAYPAL"], 0.000001, 60);
+    }
+
+    private async Task PayAsync()
+    {
+        using var gateway = stack.Gateway(TimeSpan.FromMinutes(2));
+        using var customer = new Customer(gateway, $"across-{Guid.NewGuid():N}@example.test", "Across-Passw0rd-1");
+        await customer.RegisterAsync("Across", Cancel);
+        var sku = await stack.PlentyAsync(gateway, Cancel);
+        var flow = new OrderFlow(null, TimeSpan.FromMinutes(2), TimeProvider.System);
+        foreach (var (method, token, fate) in ((string, string?, OrderFate)[])
+            [("CREDIT_CARD", "tok_approve", OrderFate.Confirmed), ("PAYPAL", null, OrderFate.Confirmed), ("CREDIT_CARD", "tok_decline", OrderFate.Cancelled)])
+        {
+            var order = new JsonObject
+            {
+                ["items"] = new JsonArray(new JsonObject { ["productId"] = sku, ["quantity"] = 1 }),
+                ["shippingAddress"] = "1 Metrics Street, Gauge City",
+                ["payment"] = new JsonObject { ["method"] = method, ["token"] = token },
+            };
+            Assert.Equal(fate, (await flow.PlaceAsync(customer, "", Guid.NewGuid().ToString(), order, Cancel)).Fate);
+        }
+    }
+
     private async Task OrderAsync()
     {
         using var gateway = stack.Gateway(TimeSpan.FromMinutes(2));

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Contracts;
@@ -6,10 +7,8 @@ using DaprPlatform.Orders.Data;
 using DaprPlatform.ServiceDefaults.Events;
 using DaprPlatform.Services.Tests.Fixtures;
 using Google.Protobuf;
-using Grpc.Core;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using NSubstitute;
 using Xunit;
 using Delivery = Dapr.Proto.Runtime.V1.TopicEventResponse.Types.TopicEventResponseStatus;
 
@@ -60,6 +59,26 @@ public sealed class InboxTests(OrdersFixture orders) : IClassFixture<OrdersFixtu
         Assert.False(await IsKnownAsync());
     }
 
+    [Fact]
+    public async Task An_event_that_is_no_success_says_why()
+    {
+        Probe.Fails = true;
+        var failed = new CallbackCall();
+        await DeliverAsync(Registered("Ada"), call: failed);
+        Probe.Fails = false;
+        Assert.StartsWith("TimeoutException: ", CauseOf(failed), StringComparison.Ordinal);
+
+        var malformed = new CallbackCall();
+        await DeliverAsync("{", call: malformed);
+        Assert.StartsWith("The data is not that of a UserRegistered", CauseOf(malformed), StringComparison.Ordinal);
+
+        var good = new CallbackCall();
+        await DeliverAsync(Registered("Ada"), call: good);
+        Assert.Empty(good.ResponseTrailers);
+
+        static string CauseOf(CallbackCall call) => Encoding.UTF8.GetString(call.ResponseTrailers.GetValueBytes("event-cause-bin")!);
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("null")]
@@ -79,7 +98,7 @@ public sealed class InboxTests(OrdersFixture orders) : IClassFixture<OrdersFixtu
     private static string Registered(string name) =>
         JsonSerializer.Serialize(new UserRegistered(UserId.New().ToString(), name, DateTimeOffset.UnixEpoch), EventJson.Options);
 
-    private async Task<Delivery> DeliverAsync(string data, string? topic = null)
+    private async Task<Delivery> DeliverAsync(string data, string? topic = null, CallbackCall? call = null)
     {
         var request = new TopicEventRequest
         {
@@ -90,7 +109,7 @@ public sealed class InboxTests(OrdersFixture orders) : IClassFixture<OrdersFixtu
             Topic = topic ?? UserRegistered.Topic,
             Data = ByteString.CopyFromUtf8(data),
         };
-        return (await orders.Services.GetRequiredService<AppCallbackService>().OnTopicEvent(request, Substitute.For<ServerCallContext>())).Status;
+        return (await orders.Services.GetRequiredService<AppCallbackService>().OnTopicEvent(request, call ?? new CallbackCall())).Status;
     }
 
     private Task<int> EffectsAsync() => orders.AsAsync<OrdersDb, int>(db => db.Set<OrderCounter>().CountAsync(Cancel));

@@ -17,9 +17,7 @@ using DaprPlatform.Users.Data;
 using DaprPlatform.Users.Domain;
 using DaprPlatform.Webhooks.Data;
 using DaprPlatform.Webhooks.Domain;
-using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
-using NSubstitute;
 using Xunit;
 
 namespace DaprPlatform.Services.Tests;
@@ -28,6 +26,16 @@ namespace DaprPlatform.Services.Tests;
 public sealed class MetricsTests
 {
     private static readonly string[] OfEveryService = ["http_request_duration_seconds{service,method,endpoint}", "http_requests_total{service,method,endpoint,status_code}"];
+
+    // Both are run against the stack's own scrapes by MonitoringTests of EndToEnd.Tests, which reads them from the document.
+    private const string CrossMetric =
+        """
+        # payments that succeed, against requests that succeed: below 1, customers fail where machines do not
+        (sum(rate(payment_succeeded_total{status="success"}[5m])) / (sum(rate(payment_succeeded_total{status="success"}[5m])) + sum(rate(payment_failed_total[5m])))) / (sum(rate(http_requests_total{status_code=~"2.."}[5m])) / sum(rate(http_requests_total[5m])))
+        # mean time to decide a payment, by method
+        sum by (method) (rate(payment_processing_duration_seconds_sum[5m])) / sum by (method) (rate(payment_processing_duration_seconds_count[5m]))
+
+        """;
 
     public static TheoryData<string> Names => ServiceApps.Names;
 
@@ -128,7 +136,7 @@ public sealed class MetricsTests
                 break;
         }
         if (service is "orders" or "basket" or "inventory" or "payments" or "webhooks")
-            await services.GetRequiredService<AppCallbackService>().OnTopicEvent(new TopicEventRequest { Topic = "none" }, Substitute.For<ServerCallContext>());
+            await services.GetRequiredService<AppCallbackService>().OnTopicEvent(new TopicEventRequest { Topic = "none" }, new CallbackCall());
     }
 
     private static Order Cancelled()
@@ -170,6 +178,8 @@ public sealed class MetricsTests
                 ? $"histogram_quantile(0.95, sum by (le) (rate({metric.Name}_bucket[5m])))\n"
                 : metric.Kind == "gauge" ? $"max by (service) ({metric.Name})\n"
                 : $"sum by ({string.Join(", ", metric.Labels.Where(l => l != "service").DefaultIfEmpty("service"))}) (rate({metric.Name}[5m]))\n");
+        if (service == "payments")
+            text.Append(CrossMetric);
         text.Append("# share of requests that failed\nsum(rate(http_requests_total{status_code=~\"5..\"}[5m])) / sum(rate(http_requests_total[5m]))\n```\n");
         return text.ToString();
     }

@@ -90,6 +90,24 @@ public sealed class RefundTests(PaymentsFixture payments) : IClassFixture<Paymen
     }
 
     [Fact]
+    public async Task Every_refund_is_on_record_with_who_asked_and_what_became_of_it()
+    {
+        var payment = await PaidAsync();
+        await RefundAsync(payment, 100);
+        payments.Processor.RefundRefusal = "account_closed";
+        await Assert.ThrowsAsync<ProblemException>(() => RefundAsync(payment, 50));
+        payments.Processor.RefundRefusal = null;
+        await payments.AsAsync<Cashier, long>(cashier => cashier.VoidAsync(_order, "cancelled", Cancel));
+        // Asked again, as a workflow does: nothing went, nothing is on record.
+        await payments.AsAsync<Cashier, long>(cashier => cashier.VoidAsync(_order, "cancelled", Cancel));
+
+        var acts = await payments.AsAsync<PaymentsDb, List<string>>(db =>
+            db.Database.SqlQuery<string>($"SELECT actor || ' ' || action || ' ' || (data::jsonb ->> 'amountMinor') AS \"Value\" FROM audit_log WHERE subject = {payment} ORDER BY id").ToListAsync(Cancel));
+        Assert.Equal(
+            [$"{_user} payment.refund 100", "RefundWorkflow refund.completed 100", $"{_user} payment.refund 50", "RefundWorkflow refund.given-up 50", "OrderWorkflow payment.void 900"], acts);
+    }
+
+    [Fact]
     public async Task A_void_waits_for_a_refund_that_is_on_its_way()
     {
         var refund = await AcceptedAsync(300);

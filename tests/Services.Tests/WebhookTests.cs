@@ -291,7 +291,7 @@ public sealed class WebhookTests(WebhooksFixture webhooks) : IClassFixture<Webho
             Topic = TEvent.Topic,
             Data = ByteString.CopyFrom(JsonSerializer.SerializeToUtf8Bytes(told, EventJson.Options)),
         };
-        return (await webhooks.Services.GetRequiredService<AppCallbackService>().OnTopicEvent(request, Substitute.For<ServerCallContext>())).Status;
+        return (await webhooks.Services.GetRequiredService<AppCallbackService>().OnTopicEvent(request, new CallbackCall())).Status;
     }
 
     private static string SignatureOf(SignedBody sent, string secret) => WebhookSignature.Sign(sent.Id, sent.At, sent.Body, [Convert.FromBase64String(secret["whsec_".Length..])]);

@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Migrations;
 namespace DaprPlatform.ServiceDefaults.Data;
 
 /// <summary>
-/// What operators did, in the transaction of what they did: each entry holds the hash of itself and of the one before it, so that one that is changed or taken
+/// What operators did, and where money went back, in the transaction of what they did: each entry holds the hash of itself and of the one before it, so that one that is changed or taken
 /// out later is found out (<c>./platform audit verify</c>). Rows can be added and nothing else.
 /// </summary>
 public static class AuditTrail
@@ -23,9 +23,9 @@ public static class AuditTrail
           FROM entry
         """;
 
-    /// <summary>Notes an operator's act. Call inside the transaction of the act.</summary>
+    /// <summary>Notes an act. Call inside the transaction of the act.</summary>
     /// <param name="db">The service's database.</param>
-    /// <param name="actor">Who: the user's id.</param>
+    /// <param name="actor">Who: the user's id, or the workflow.</param>
     /// <param name="action">What, as <c>order.status</c>.</param>
     /// <param name="subject">To what: an id.</param>
     /// <param name="details">Written as JSON; holds nothing that logs must not hold.</param>

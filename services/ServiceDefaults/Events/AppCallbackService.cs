@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Text;
 using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.ServiceDefaults.Metrics;
@@ -15,6 +16,9 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
 {
     // Where components/subscriptions.yaml routes what it was not asked for.
     private const string Ignored = "/events/ignored";
+    // Why an event is no success, for whoever looks at its dead letter. A sidecar that does not know the trailer passes over it.
+    private const string CauseTrailer = "event-cause-bin";
+    private const int LongestCause = 500;
     private readonly Dictionary<string, EventRoute> _routes;
     private readonly JobRoute[] _jobs;
     private readonly IServiceProvider _provider;
@@ -40,7 +44,7 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
 
     public override async Task<TopicEventResponse> OnTopicEvent(TopicEventRequest request, ServerCallContext context)
     {
-        var status = await HandleAsync(request, context.CancellationToken);
+        var status = await HandleAsync(request, context);
         _events.Add(1, new("service", _service), new("topic", _routes.ContainsKey(request.Topic) ? request.Topic : "unknown"), new("status", status.ToString()));
         return new TopicEventResponse { Status = status };
     }
@@ -61,11 +65,13 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
     public override Task<ListInputBindingsResponse> ListInputBindings(Empty request, ServerCallContext context) =>
         Task.FromResult(new ListInputBindingsResponse());
 
-    private async Task<Status> HandleAsync(TopicEventRequest request, CancellationToken cancellationToken)
+    private async Task<Status> HandleAsync(TopicEventRequest request, ServerCallContext call)
     {
+        var cancellationToken = call.CancellationToken;
         if (request.PubsubName != PubSub.Name || !_routes.TryGetValue(request.Topic, out var route))
         {
             LogUnknown(_logger, request.PubsubName, request.Topic);
+            Explain(call, $"Nothing in {_service} takes topic {request.Topic} of {request.PubsubName}");
             return Status.Drop;
         }
         if (request.Path == Ignored)
@@ -78,14 +84,21 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
         catch (MalformedEventException e)
         {
             LogMalformed(_logger, request.Id, request.Topic, e.Message);
+            Explain(call, e.Message);
             return Status.Drop;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             LogFailed(_logger, e, request.Id, request.Topic);
+            // An exception around another says little: "An error occurred while saving".
+            var innermost = e.GetBaseException();
+            Explain(call, $"{innermost.GetType().Name}: {innermost.Message}");
             return Status.Retry;
         }
     }
+
+    private static void Explain(ServerCallContext call, string cause) =>
+        call.ResponseTrailers.Add(CauseTrailer, Encoding.UTF8.GetBytes(cause.Length <= LongestCause ? cause : cause[..LongestCause]));
 
     [LoggerMessage(1, LogLevel.Error, "Nothing here takes topic {Topic} of {PubSub}")]
     private static partial void LogUnknown(ILogger logger, string pubSub, string topic);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { DaprPubSubStatusEnum, type DaprClient, type DaprServer } from "@dapr/dapr";
 import type { Express, Request, Response } from "express";
 import type { Inbox } from "./inbox";
@@ -8,6 +9,9 @@ import { events, messages, requests, scrape } from "./metrics";
 import type { Sink } from "./sink";
 
 const pubsub = "pubsub";
+
+/** The answer to the delivery that is handled; the SDK's handlers do not get it. */
+const answer = new AsyncLocalStorage<Response>();
 
 /** Subscribes to what customers are told about. Events that cannot be understood go to the dead-letter topic. */
 export async function subscribe(server: DaprServer, inbox: Inbox, post?: Post): Promise<void> {
@@ -45,6 +49,8 @@ export async function handle(
   } catch (error) {
     status = error instanceof MalformedEvent ? DaprPubSubStatusEnum.DROP : DaprPubSubStatusEnum.RETRY;
     log(error instanceof MalformedEvent ? "Error" : "Warning", `An event of ${topic} was not handled`, { status, reason: reasonOf(error) });
+    // For whoever looks at the dead letter; a sidecar that does not know the header passes over it.
+    answer.getStore()?.setHeader("event-cause", encodeURIComponent(reasonOf(error).slice(0, 500)));
   }
   events.add({ service: "notifications", topic, status });
   return status;
@@ -63,7 +69,7 @@ export function routes(app: Express, inbox: Inbox, client: () => DaprClient, sin
         status_code: String(response.statusCode),
       });
     });
-    next();
+    answer.run(response, next);
   });
   app.get("/health/live", (_request, response) => {
     response.json({ status: "Healthy" });

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     logger: { level: LogLevel.Warn },
   });
   const inbox = new Inbox(daprStore(server.client));
-  const sink = await startSink(process.env["SMTP_SINK"]);
+  const sink = await startSink(process.env["SMTP_SINK_PORT"]);
   routes(app, inbox, () => server.client, sink);
   await subscribe(server, inbox, postOffice(server, process.env["MAIL_BINDING"]));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -48,18 +48,17 @@ function postOffice(server: DaprServer, binding: string | undefined): Post | und
   });
 }
 
-async function startSink(address: string | undefined): Promise<Sink | undefined> {
-  if (address === undefined || address === "") {
+async function startSink(port: string | undefined): Promise<Sink | undefined> {
+  if (port === undefined || port === "") {
     return undefined;
   }
   // Not even loaded where mails go to a real server.
   const sink = new (await import("./sink")).Sink();
-  const [host, port] = address.split(":");
-  if ((await sink.listen(host ?? "localhost", Number(port))) !== false) {
-    log("Information", "Mails are kept and sent nowhere", { address });
+  if ((await sink.listen("localhost", Number(port))) !== false) {
+    log("Information", "Mails are kept and sent nowhere", { port });
     return sink;
   }
-  log("Warning", "The mail sink is off: its address is taken, likely by another stack, which gets these mails", { address });
+  log("Warning", "The mail sink is off: its address is taken, likely by another stack, which gets these mails", { port });
   return undefined;
 }
 

@@ -183,6 +183,7 @@ internal sealed class CashDesk(PaymentsDb db, Cashier cashier, ICardProcessor pr
         var response = new RefundResponse { PaymentId = new PaymentId(payment.Id).ToString(), Refund = ToMessage(refund) };
         if (key.Length > 0)
             db.RememberAnswer(owner, "refund", key, hash, response, refund.CreatedAt);
+        await db.AuditAsync(user.Id.ToString(), RefundAudit.Accepted, response.PaymentId, RefundAudit.Details(payment, refund), refund.CreatedAt, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return response;

@@ -2,6 +2,7 @@ using DaprPlatform.Contracts;
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.Contracts.Payments;
 using DaprPlatform.Payments.Data;
+using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.ServiceDefaults.Problems;
 using Microsoft.EntityFrameworkCore;
@@ -160,14 +161,18 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
                 throw Refusals.Unavailable("A refund of the payment is on its way; it");
             returned = open.LeftMinor;
             if (returned > 0)
-                Return(open, returned, reason);
+            {
+                var refund = Return(open, returned, reason);
+                await db.AuditAsync(
+                    RefundAudit.OrderWorkflow, RefundAudit.Voided, new PaymentId(open.Id).ToString(), RefundAudit.Details(open, refund), refund.CreatedAt, cancellationToken);
+            }
         }
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return returned;
     }
 
-    private void Return(PaymentRow open, long amount, string reason)
+    private RefundRow Return(PaymentRow open, long amount, string reason)
     {
         var now = time.GetUtcNow();
         // A void that is repeated, because nothing of it was written down, is the same to the processor.
@@ -179,6 +184,7 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
         open.Complete(refund, now);
         db.Publish(Refunded(open, refund), now);
         metrics.Succeeded(open.Method, "refunded");
+        return refund;
     }
 
     private async Task<ProcessorCard?> FindCardAsync(UserId user, string token, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using DaprPlatform.Contracts;
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.Payments.Data;
+using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.Workflows.Refunds;
 using Microsoft.EntityFrameworkCore;
@@ -69,7 +70,11 @@ internal sealed partial class RefundLedger(PaymentsDb db, ICardProcessor process
             .FromSql($"SELECT * FROM payments WHERE id = (SELECT payment_id FROM refunds WHERE id = {refund.Value}) FOR UPDATE").SingleOrDefaultAsync(cancellationToken)
             ?? throw NoSuch(refund);
         await db.Entry(payment).Collection(p => p.Refunds).LoadAsync(cancellationToken);
-        change(payment, payment.Refunds.Single(r => r.Id == refund.Value), time.GetUtcNow());
+        var row = payment.Refunds.Single(r => r.Id == refund.Value);
+        var (before, now) = (row.Status, time.GetUtcNow());
+        change(payment, row, now);
+        if (row.Status != before)
+            await db.AuditAsync(RefundAudit.Workflow, RefundAudit.Decided(row.Status), new PaymentId(payment.Id).ToString(), RefundAudit.Details(payment, row), now, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
     }

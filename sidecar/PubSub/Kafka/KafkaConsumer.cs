@@ -107,7 +107,7 @@ internal sealed partial class KafkaConsumer(ComponentSpec spec, KafkaSettings se
             metadata["__key"] = Escaped(key);
         foreach (var (name, value) in message.Headers)
         {
-            if (settings.Excluded?.IsMatch(name) != true)
+            if (settings.Excluded?.IsMatch(name) != true && !DeadLetterFacts.IsOne(name))
                 metadata[name] = Escaped(value);
         }
 

@@ -18,6 +18,8 @@ internal sealed class KafkaPubSub(ComponentSpec spec) : IPubSub
 
     public PubSubFeatures Features => PubSubFeatures.Bulk;
 
+    public bool KeepsDeadLetterFacts => true;
+
     public IReadOnlyList<string> Capabilities { get; } = ["BULK_PUBSUB"];
 
     private KafkaSettings Settings => _settings ?? throw new InvalidOperationException("the component is not initialised");

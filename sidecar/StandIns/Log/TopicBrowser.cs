@@ -1,4 +1,5 @@
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.PubSub;
 
 namespace DaprPlatform.Sidecar.StandIns.Log;
 
@@ -23,12 +24,12 @@ public sealed class TopicBrowser(Engine engine)
                 server, topic, m.Partition, m.Message.Offset, DateTimeOffset.FromUnixTimeMilliseconds(m.Message.Timestamp), m.Message.Key, m.Message.Value, m.Message.Headers))
             .OrderBy(m => m.At).ThenBy(m => m.Partition).ThenBy(m => m.Offset).ToList();
 
-    /// <summary>Appends a message to another topic as it stands: key, value and headers. Returns when it is durable.</summary>
+    /// <summary>Appends a message to another topic as it was published: key, value and headers, without what a delivery added to them. Returns when it is durable.</summary>
     /// <exception cref="InvalidOperationException">The server refuses.</exception>
     public async Task CopyAsync(TopicMessage message, string topic, CancellationToken cancellationToken)
     {
         var log = Logs().Where(l => l.Server == message.Server).Select(l => l.Log).FirstOrDefault() ?? throw new InvalidOperationException($"There is no log at {message.Server}.");
-        var errors = await log.AppendAsync([new LogAppend(topic, message.Key, message.Value, message.Headers)], cancellationToken).ConfigureAwait(false);
+        var errors = await log.AppendAsync([new LogAppend(topic, message.Key, message.Value, [.. message.Headers.Where(h => !DeadLetterFacts.IsDeliveryHeader(h.Key))])], cancellationToken).ConfigureAwait(false);
         if (errors[0] is { } error)
             throw new InvalidOperationException(error);
     }
