@@ -56,6 +56,18 @@ public interface IOrderBook
     Task<Order> DecideApprovalAsync(DecideApprovalRequest request, CancellationToken cancellationToken);
 }
 
+/// <summary>The read model of orders.</summary>
+public interface IOrderHistory
+{
+    Task<ListHistoryResponse> ListHistoryAsync(ListHistoryRequest request, CancellationToken cancellationToken);
+
+    Task<GetStatisticsResponse> GetStatisticsAsync(GetStatisticsRequest request, CancellationToken cancellationToken);
+
+    Task<RebuildState> RebuildHistoryAsync(RebuildHistoryRequest request, CancellationToken cancellationToken);
+
+    Task<RebuildState> GetRebuildAsync(GetRebuildRequest request, CancellationToken cancellationToken);
+}
+
 public interface ICashDesk
 {
     Task<CardToken> CreateTokenAsync(CreateTokenRequest request, CancellationToken cancellationToken);

@@ -31,7 +31,7 @@ public static class OrderBookApi
         group.MapPost("/{id}/approval", DecideApprovalAsync).WithName("DecideApproval").WithSummary("Approve or reject a large order (operator)")
             .RequireAuthorization(Policies.Operator).ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
-        return app;
+        return app.MapOrderHistoryApi();
     }
 
     internal static void ValidateItems(Validator validator, IReadOnlyList<ItemBody> items)

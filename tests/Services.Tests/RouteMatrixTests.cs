@@ -39,6 +39,7 @@ public sealed class RouteMatrixTests
     [
         $"POST /api/v1/orders {User}", $"GET /api/v1/orders {User}", $"GET /api/v1/orders/{{id}} {User}", $"POST /api/v1/orders/{{id}}/cancel {User}",
         $"PUT /api/v1/orders/{{id}}/status {Operator}", $"POST /api/v1/orders/{{id}}/approval {Operator}",
+        $"GET /api/v1/orders/history {User}", $"GET /api/v1/orders/statistics {Operator}", $"POST /api/v1/orders/history/rebuild {Operator}", $"GET /api/v1/orders/history/rebuild {Operator}",
     ];
 
     private static readonly string[] Payments =
@@ -66,6 +67,7 @@ public sealed class RouteMatrixTests
     private static readonly string[] Sidecar =
     [
         .. Rpc("dapr.proto.runtime.v1.AppCallback", Everybody, "OnInvoke", "ListTopicSubscriptions", "OnTopicEvent", "OnBulkTopicEvent", "ListInputBindings", "OnBindingEvent", "OnJobEvent"),
+        .. Rpc("dapr.proto.runtime.v1.AppCallbackAlpha", Everybody, "OnBulkTopicEventAlpha1", "OnJobEventAlpha1"),
         .. Rpc("dapr.proto.runtime.v1.AppCallbackHealthCheck", Everybody, "HealthCheck"),
         .. Rpc("grpc.health.v1.Health", Everybody, "Check", "Watch"),
     ];
@@ -89,8 +91,8 @@ public sealed class RouteMatrixTests
         ["orders"] =
         [
             .. Common, .. Sidecar, .. Orders,
-            .. Rpc("daprplatform.orders.v1.Orders", User, "PlaceOrder", "GetOrder", "ListOrders", "CancelOrder"),
-            .. Rpc("daprplatform.orders.v1.Orders", Operator, "UpdateStatus", "DecideApproval"),
+            .. Rpc("daprplatform.orders.v1.Orders", User, "PlaceOrder", "GetOrder", "ListOrders", "CancelOrder", "ListHistory"),
+            .. Rpc("daprplatform.orders.v1.Orders", Operator, "UpdateStatus", "DecideApproval", "GetStatistics", "RebuildHistory", "GetRebuild"),
             .. Rpc("daprplatform.orders.v1.Settlement", PaymentsService, "GetCharge"),
         ],
         ["inventory"] =

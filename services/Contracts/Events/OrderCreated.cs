@@ -4,6 +4,7 @@ namespace DaprPlatform.Contracts.Events;
 
 /// <summary>An order was accepted and is durable.</summary>
 /// <param name="Mode">Of <see cref="OrderModes"/>: who decides what becomes of it.</param>
+/// <param name="Number">Of the user's orders; 0 in events of versions that did not tell.</param>
 public sealed record OrderCreated(
     string OrderId,
     string UserId,
@@ -11,7 +12,8 @@ public sealed record OrderCreated(
     long TotalAmount,
     string Currency,
     DateTimeOffset OccurredAt,
-    string Mode = OrderModes.Orchestrated) : IIntegrationEvent
+    string Mode = OrderModes.Orchestrated,
+    long Number = 0) : IIntegrationEvent
 {
     public static string Topic => "order_created";
 

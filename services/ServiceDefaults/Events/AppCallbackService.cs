@@ -49,6 +49,17 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
         return new TopicEventResponse { Status = status };
     }
 
+    public override async Task<TopicEventBulkResponse> OnBulkTopicEvent(TopicEventBulkRequest request, ServerCallContext context)
+    {
+        var response = new TopicEventBulkResponse();
+        var statuses = await HandleManyAsync(request, context);
+        for (var i = 0; i < statuses.Length; i++)
+            response.Statuses.Add(new TopicEventBulkResponseEntry { EntryId = request.Entries[i].EntryId, Status = statuses[i] });
+        foreach (var (status, count) in statuses.CountBy(s => s))
+            _events.Add(count, new("service", _service), new("topic", _routes.ContainsKey(request.Topic) ? request.Topic : "unknown"), new("status", status.ToString()));
+        return response;
+    }
+
     public override async Task<JobEventResponse> OnJobEvent(JobEventRequest request, ServerCallContext context)
     {
         var name = request.Name.Length > 0 ? request.Name : request.Method.StartsWith("job/", StringComparison.Ordinal) ? request.Method[4..] : request.Method;
@@ -95,6 +106,37 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
             Explain(call, $"{innermost.GetType().Name}: {innermost.Message}");
             return Status.Retry;
         }
+    }
+
+    private async Task<Status[]> HandleManyAsync(TopicEventBulkRequest request, ServerCallContext call)
+    {
+        var statuses = new Status[request.Entries.Count];
+        if (request.PubsubName != PubSub.Name || !_routes.TryGetValue(request.Topic, out var route))
+        {
+            LogUnknown(_logger, request.PubsubName, request.Topic);
+            Explain(call, $"Nothing in {_service} takes topic {request.Topic} of {request.PubsubName}");
+            Array.Fill(statuses, Status.Drop);
+            return statuses;
+        }
+        if (request.Path == Ignored)
+            return statuses;
+        // An entry that is no CloudEvent has no data, and is refused as malformed.
+        var events = request.Entries.Select(e => new RawEvent(e.CloudEvent?.Data.Memory ?? default, new EventContext(e.CloudEvent?.Id ?? "", e.CloudEvent?.Type ?? "", e.CloudEvent?.Source ?? ""))).ToList();
+        var failures = route.DispatchMany is { } many
+            ? await many(_provider, events, call.CancellationToken)
+            : await EventBatches.OneByOneAsync(route, _provider, events, call.CancellationToken);
+        for (var i = 0; i < statuses.Length; i++)
+        {
+            statuses[i] = failures[i] switch { null => Status.Success, MalformedEventException => Status.Drop, _ => Status.Retry };
+            if (failures[i] is MalformedEventException malformed)
+                LogMalformed(_logger, events[i].Context.Id, request.Topic, malformed.Message);
+            else if (failures[i] is { } failure)
+                LogFailed(_logger, failure, events[i].Context.Id, request.Topic);
+        }
+        // One cause has to do for all of them.
+        if (failures.FirstOrDefault(f => f is not null)?.GetBaseException() is { } first)
+            Explain(call, first is MalformedEventException || failures.FirstOrDefault(f => f is not null) is MalformedEventException ? failures.First(f => f is not null)!.Message : $"{first.GetType().Name}: {first.Message}");
+        return statuses;
     }
 
     private static void Explain(ServerCallContext call, string cause) =>

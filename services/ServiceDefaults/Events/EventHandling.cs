@@ -31,7 +31,9 @@ public interface IEventHandler<in TEvent>
 public sealed class MalformedEventException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>Which handler takes a topic.</summary>
-internal sealed record EventRoute(string Topic, Func<IServiceProvider, ReadOnlyMemory<byte>, EventContext, CancellationToken, Task> Dispatch);
+/// <param name="DispatchMany">Null: bulk deliveries are handled one event after the other.</param>
+internal sealed record EventRoute(
+    string Topic, Func<IServiceProvider, ReadOnlyMemory<byte>, EventContext, CancellationToken, Task> Dispatch, BatchDispatch? DispatchMany = null);
 
 public static class EventHandling
 {
@@ -59,7 +61,7 @@ public static class EventHandling
         }));
     }
 
-    private static TEvent Read<TEvent>(ReadOnlyMemory<byte> data, EventContext context)
+    internal static TEvent Read<TEvent>(ReadOnlyMemory<byte> data, EventContext context)
         where TEvent : IIntegrationEvent
     {
         TEvent? integrationEvent;

@@ -106,6 +106,7 @@ public static class ServiceDefaultsExtensions
     public static WebApplication MapAppCallbacks(this WebApplication app)
     {
         app.MapGrpcService<AppCallbackService>();
+        app.MapGrpcService<AppCallbackAlphaService>();
         app.MapGrpcService<AppHealthService>();
         app.MapGrpcService<GrpcHealthService>();
         if (app.Environment.IsDevelopment() || app.Configuration.GetValue("GRPC_REFLECTION", false))

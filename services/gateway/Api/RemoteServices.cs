@@ -24,6 +24,7 @@ internal static class RemoteServices
         services.AddSingleton<IBaskets, RemoteBaskets>();
         services.AddSingleton<ICatalog, RemoteCatalog>();
         services.AddSingleton<IOrderBook, RemoteOrderBook>();
+        services.AddSingleton<IOrderHistory, RemoteOrderHistory>();
         services.AddSingleton<RemoteCashDesk>();
         services.AddSingleton<ICashDesk>(provider => provider.GetRequiredService<RemoteCashDesk>());
         services.AddSingleton<ICardVault>(provider => provider.GetRequiredService<RemoteCashDesk>());

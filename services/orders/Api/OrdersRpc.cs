@@ -5,7 +5,7 @@ using Grpc.Core;
 namespace DaprPlatform.Orders.Api;
 
 /// <summary>The gRPC face of the orders.</summary>
-internal sealed class OrdersRpc(IOrderBook orders) : Contracts.Orders.Orders.OrdersBase
+internal sealed class OrdersRpc(IOrderBook orders, IOrderHistory history) : Contracts.Orders.Orders.OrdersBase
 {
     public override Task<PlaceOrderResponse> PlaceOrder(PlaceOrderRequest request, ServerCallContext context) =>
         orders.PlaceOrderAsync(request, context.CancellationToken);
@@ -21,4 +21,14 @@ internal sealed class OrdersRpc(IOrderBook orders) : Contracts.Orders.Orders.Ord
 
     public override Task<Order> DecideApproval(DecideApprovalRequest request, ServerCallContext context) =>
         orders.DecideApprovalAsync(request, context.CancellationToken);
+
+    public override Task<ListHistoryResponse> ListHistory(ListHistoryRequest request, ServerCallContext context) => history.ListHistoryAsync(request, context.CancellationToken);
+
+    public override Task<GetStatisticsResponse> GetStatistics(GetStatisticsRequest request, ServerCallContext context) =>
+        history.GetStatisticsAsync(request, context.CancellationToken);
+
+    public override Task<RebuildState> RebuildHistory(RebuildHistoryRequest request, ServerCallContext context) =>
+        history.RebuildHistoryAsync(request, context.CancellationToken);
+
+    public override Task<RebuildState> GetRebuild(GetRebuildRequest request, ServerCallContext context) => history.GetRebuildAsync(request, context.CancellationToken);
 }

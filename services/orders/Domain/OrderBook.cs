@@ -234,7 +234,7 @@ internal sealed class OrderBook(
         order.Accept();
         db.Orders.Add(order);
         var items = lines.Select(l => new OrderCreatedItem(l.Sku, l.Quantity, l.UnitPriceMinor)).ToArray();
-        db.Publish(new OrderCreated(id.ToString(), owner.ToString(), items, order.TotalMinor, order.Currency, now, order.Mode), now);
+        db.Publish(new OrderCreated(id.ToString(), owner.ToString(), items, order.TotalMinor, order.Currency, now, order.Mode, number), now);
         var response = new PlaceOrderResponse { Order = OrderMessages.ToMessage(order) };
         if (key.Length > 0)
             db.RememberAnswer(owner.Value, "place-order", key, hash, response, now);

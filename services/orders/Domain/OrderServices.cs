@@ -1,5 +1,6 @@
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.Orders.Data;
+using DaprPlatform.Orders.History;
 using DaprPlatform.RestApi;
 using DaprPlatform.ServiceDefaults.Events;
 using DaprPlatform.ServiceDefaults.Settings;
@@ -24,8 +25,21 @@ internal static class OrderServices
         services.AddScoped<OrderChain>();
         services.AddEventHandler<StockEvent, ReservationFailedHandler, OrdersDb>();
         services.AddEventHandler<PaymentRefunded, PaymentRefundedHandler, OrdersDb>();
+        services.AddOrderHistory();
         services.AddScoped<IOrderLedger, OrderLedger>();
         services.AddScoped<IOrderBook, OrderBook>();
         return services;
+    }
+
+    /// <summary>The read model, fed by what this service tells the world.</summary>
+    internal static IServiceCollection AddOrderHistory(this IServiceCollection services)
+    {
+        services.AddScoped<SummaryStore>();
+        services.AddScoped<SummaryBuilder>();
+        services.AddSingleton<SummaryRebuild>();
+        services.AddHostedService(provider => provider.GetRequiredService<SummaryRebuild>());
+        services.AddEventBatchHandler<OrderCreated, OrderCreatedSummaries>();
+        services.AddEventBatchHandler<OrderStatusChanged, OrderStatusSummaries>();
+        return services.AddScoped<IOrderHistory, OrderHistory>();
     }
 }

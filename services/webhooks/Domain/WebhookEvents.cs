@@ -36,33 +36,52 @@ internal static class WebhookEvents
     };
 }
 
-/// <summary>Makes a delivery of the event for each address that wants it, together with the note that it was received.</summary>
-internal sealed class FanOut<TEvent>(WebhooksDb db, Courier courier, TimeProvider time) : IEventHandler<TEvent>
+/// <summary>
+/// Makes a delivery of each event for each address that wants it, together with the note that it was received: one look at the addresses and one transaction for
+/// all events of a batch, and for one that nobody wants to hear of, the look alone.
+/// </summary>
+internal sealed class FanOut<TEvent>(WebhooksDb db, Courier courier, TimeProvider time) : IEventBatchHandler<TEvent>
     where TEvent : IIntegrationEvent
 {
-    public async Task<EventOutcome> HandleAsync(TEvent integrationEvent, EventContext context, CancellationToken cancellationToken)
+    private static readonly string Consumer = typeof(FanOut<TEvent>).Name;
+
+    public async Task HandleAsync(IReadOnlyList<DeliveredEvent<TEvent>> events, CancellationToken cancellationToken)
     {
-        var (userText, at, operatorsOnly) = WebhookEvents.Of(integrationEvent);
-        if (!UserId.TryParse(userText, out var user))
-            throw new MalformedEventException($"'{userText}' is not a user id.");
-        var type = integrationEvent.CloudEventType;
-        var webhooks = await db.Webhooks.AsNoTracking().Where(w => w.Active && (w.AllUsers || (w.UserId == user.Value && !operatorsOnly))).ToListAsync(cancellationToken);
-        var wanted = webhooks.Where(w => w.Wants(type)).ToList();
+        var told = events.Select(Read).ToList();
+        var users = told.Where(t => !t.OperatorsOnly).Select(t => t.User).Distinct().ToArray();
+        var webhooks = await db.Webhooks.AsNoTracking().Where(w => w.Active && (w.AllUsers || users.Contains(w.UserId))).ToListAsync(cancellationToken);
+        var wanted = told.Select(t => (Told: t, Webhooks: webhooks.Where(w => (w.AllUsers || (w.UserId == t.User && !t.OperatorsOnly)) && w.Wants(t.Type)).ToList()))
+            .Where(t => t.Webhooks.Count > 0).DistinctBy(t => t.Told.Id).ToList();
         if (wanted.Count == 0)
-            return EventOutcome.NoEffect;
+            return;
+        var ids = wanted.Select(w => w.Told.Id).ToArray();
+        var known = await db.Set<InboxMessage>().Where(m => m.Consumer == Consumer && ids.Contains(m.EventId)).Select(m => m.EventId).ToListAsync(cancellationToken);
         var now = time.GetUtcNow();
-        var body = WebhookEvents.Body(context.Id, type, at, JsonSerializer.SerializeToNode(integrationEvent, EventJson.Options));
-        db.Deliveries.AddRange(wanted.Select(w => new DeliveryRow
+        foreach (var (one, receivers) in wanted.Where(w => !known.Contains(w.Told.Id)))
         {
-            Id = DeliveryId.New().Value,
-            WebhookId = w.Id,
-            EventId = context.Id,
-            EventType = type,
-            Body = body,
-            NextAttemptAt = now,
-            CreatedAt = now,
-        }));
-        db.SavedChanges += (_, _) => courier.Wake();
-        return EventOutcome.Handled;
+            var body = WebhookEvents.Body(one.Id, one.Type, one.At, JsonSerializer.SerializeToNode(one.Event, EventJson.Options));
+            db.Set<InboxMessage>().Add(new InboxMessage { Consumer = Consumer, EventId = one.Id, ReceivedAt = now });
+            db.Deliveries.AddRange(receivers.Select(w => new DeliveryRow
+            {
+                Id = DeliveryId.New().Value,
+                WebhookId = w.Id,
+                EventId = one.Id,
+                EventType = one.Type,
+                Body = body,
+                NextAttemptAt = now,
+                CreatedAt = now,
+            }));
+        }
+        // One that another replica handled in between fails the whole batch; each of it comes again alone, and is known then.
+        if (await db.SaveChangesAsync(cancellationToken) > 0)
+            courier.Wake();
+    }
+
+    private static (TEvent Event, string Id, string Type, Guid User, DateTimeOffset At, bool OperatorsOnly) Read(DeliveredEvent<TEvent> delivered)
+    {
+        var (userText, at, operatorsOnly) = WebhookEvents.Of(delivered.Event);
+        return UserId.TryParse(userText, out var user)
+            ? (delivered.Event, delivered.Context.Id, delivered.Event.CloudEventType, user.Value, at, operatorsOnly)
+            : throw new MalformedEventException($"'{userText}' is not a user id.");
     }
 }

@@ -23,10 +23,10 @@ internal static class WebhookServices
         });
         services.AddScoped<IWebhooks, WebhookBook>();
         return services
-            .AddEventHandler<OrderCreated, FanOut<OrderCreated>, WebhooksDb>()
-            .AddEventHandler<OrderStatusChanged, FanOut<OrderStatusChanged>, WebhooksDb>()
-            .AddEventHandler<PaymentProcessed, FanOut<PaymentProcessed>, WebhooksDb>()
-            .AddEventHandler<PaymentRefunded, FanOut<PaymentRefunded>, WebhooksDb>()
-            .AddEventHandler<CompensationFailed, FanOut<CompensationFailed>, WebhooksDb>();
+            .AddEventBatchHandler<OrderCreated, FanOut<OrderCreated>>()
+            .AddEventBatchHandler<OrderStatusChanged, FanOut<OrderStatusChanged>>()
+            .AddEventBatchHandler<PaymentProcessed, FanOut<PaymentProcessed>>()
+            .AddEventBatchHandler<PaymentRefunded, FanOut<PaymentRefunded>>()
+            .AddEventBatchHandler<CompensationFailed, FanOut<CompensationFailed>>();
     }
 }

@@ -32,6 +32,7 @@ public sealed class OrdersFixture : DatabaseFixture
         services.AddScoped<OrderBook>();
         services.AddScoped<IOrderLedger, OrderLedger>();
         services.AddScoped<PaymentRefundedHandler>();
+        services.AddOrderHistory();
         services.AddSingleton<EventProbe>();
         services.AddSingleton<AppCallbackService>();
         services.AddEventHandler<UserRegistered, CountingHandler, OrdersDb>();

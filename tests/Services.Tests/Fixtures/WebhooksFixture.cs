@@ -25,8 +25,8 @@ public sealed class WebhooksFixture : DatabaseFixture
         services.AddSingleton<Courier>();
         services.AddScoped<WebhookBook>();
         services.AddSingleton<AppCallbackService>();
-        services.AddEventHandler<OrderStatusChanged, FanOut<OrderStatusChanged>, WebhooksDb>();
-        services.AddEventHandler<CompensationFailed, FanOut<CompensationFailed>, WebhooksDb>();
+        services.AddEventBatchHandler<OrderStatusChanged, FanOut<OrderStatusChanged>>();
+        services.AddEventBatchHandler<CompensationFailed, FanOut<CompensationFailed>>();
     }
 }
 
