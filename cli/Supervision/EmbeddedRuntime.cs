@@ -14,6 +14,7 @@ namespace DaprPlatform.Cli.Supervision;
 internal sealed class EmbeddedRuntime : ISidecarHost
 {
     private const string MachineFolder = "DAPR_PLATFORM_DIR";
+    private static readonly TimeSpan ReconnectPatience = TimeSpan.FromSeconds(15);
     private readonly Engine _engine;
     private readonly DataFolder _data;
 
@@ -85,6 +86,8 @@ internal sealed class EmbeddedRuntime : ISidecarHost
             EnableAppHealthCheck = app.EnableAppHealthCheck,
             EnableApiLogging = app.EnableApiLogging,
             LogLevel = app.LogLevel ?? "info",
+            // The supervisor starts it again within a few seconds.
+            AppReconnectPatience = ReconnectPatience,
             Environment = System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
                 .Select(e => KeyValuePair.Create((string)e.Key, Convert.ToString(e.Value, CultureInfo.InvariantCulture) ?? ""))
                 .Concat(app.SidecarTraceEnvironment)

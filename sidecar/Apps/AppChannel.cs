@@ -42,19 +42,20 @@ internal sealed partial class AppChannel : IAsyncDisposable
 
         var tls = options.AppProtocol is AppProtocol.Https or AppProtocol.Grpcs;
         BaseAddress = new UriBuilder(tls ? "https" : "http", options.AppChannelAddress, port).Uri;
+        var connect = options.AppReconnectPatience > TimeSpan.Zero ? new PatientConnect(options.AppReconnectPatience, time) : null;
         switch (options.AppProtocol)
         {
             case AppProtocol.Grpc or AppProtocol.Grpcs:
-                GrpcHandler = new AppGrpcHandler(Http2Transport.CreateHandler(tls), options.AppApiToken, _slots, metrics, time);
+                GrpcHandler = new AppGrpcHandler(Http2Transport.CreateHandler(tls, connect), options.AppApiToken, _slots, metrics, time);
                 _grpc = GrpcChannel.ForAddress(BaseAddress, new GrpcChannelOptions { HttpHandler = GrpcHandler, MaxReceiveMessageSize = null, MaxSendMessageSize = null });
                 _calls = _grpc.CreateCallInvoker();
                 break;
             case AppProtocol.H2c:
-                _http = new Http2Transport(BaseAddress, Http2Transport.CreateHandler(tls));
+                _http = new Http2Transport(BaseAddress, Http2Transport.CreateHandler(tls, connect));
                 break;
             default:
                 var security = tls ? new SslClientAuthenticationOptions { TargetHost = options.AppChannelAddress, RemoteCertificateValidationCallback = static (_, _, _, _) => true } : null;
-                _http = new Http1Transport(options.AppChannelAddress, port, security, options.ReadBufferSize);
+                _http = new Http1Transport(options.AppChannelAddress, port, security, options.ReadBufferSize, connect);
                 break;
         }
     }

@@ -87,6 +87,12 @@ public sealed record SidecarOptions
 
     public int AppHealthThreshold { get; init; } = 3;
 
+    /// <summary>
+    /// How long calls wait for an app that refuses connections, from the first refusal. Zero, as in daprd: they fail at once. Where somebody starts apps again,
+    /// a restart is a pause then and no failure.
+    /// </summary>
+    public TimeSpan AppReconnectPatience { get; init; }
+
     public TimeSpan AppBindingOptionsTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Of <c>config</c> and <c>subscribe</c>: what the app is not asked for at start.</summary>

@@ -9,6 +9,8 @@ namespace DaprPlatform.EndToEnd.Tests;
 public sealed class RollingRestartTests(StackFixture stack) : IAsyncDisposable
 {
     private const int Customers = 4;
+    // Below the limit of a call (components/resiliency.yaml).
+    private static readonly TimeSpan Held = TimeSpan.FromSeconds(7);
     private static readonly string[] Apps = ["payments", "inventory", "users", "basket", "orders", "webhooks", "notifications", "gateway"];
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
@@ -31,7 +33,7 @@ public sealed class RollingRestartTests(StackFixture stack) : IAsyncDisposable
 
         foreach (var app in Apps)
         {
-            var ended = outcomes.Count;
+            var (ended, again, started) = (outcomes.Count, gateway.Retries, TimeProvider.System.GetTimestamp());
             await stack.PlatformAsync(["restart", app], Cancel);
             using var interval = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
             // Orders go on behind the restart before the next one.
@@ -40,6 +42,12 @@ public sealed class RollingRestartTests(StackFixture stack) : IAsyncDisposable
                 Assert.False(ordering.IsFaulted, ordering.Exception?.ToString());
                 await interval.WaitForNextTickAsync(Cancel);
             }
+
+            var (took, retries) = (TimeProvider.System.GetElapsedTime(started), gateway.Retries - again);
+            TestContext.Current.TestOutputHelper?.WriteLine($"{app}: {took.TotalSeconds:F1} s, {retries} requests sent again");
+            // A customer notices the restart of the door itself; behind it calls wait for the service, as long as their time limit lets them.
+            if (app != "gateway" && took < Held)
+                Assert.Equal(0, retries);
         }
 
         await restarted.CancelAsync();

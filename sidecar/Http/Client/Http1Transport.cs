@@ -11,8 +11,10 @@ namespace DaprPlatform.Sidecar.Http.Client;
 /// </summary>
 /// <param name="tls">Null: no TLS.</param>
 /// <param name="maxHeaderBytes">Largest head of an answer.</param>
-internal sealed class Http1Transport(string host, int port, SslClientAuthenticationOptions? tls, int maxHeaderBytes) : UpstreamTransport
+internal sealed class Http1Transport(string host, int port, SslClientAuthenticationOptions? tls, int maxHeaderBytes, PatientConnect? connect = null) : UpstreamTransport
 {
+    private readonly PatientConnect _connect = connect ?? new PatientConnect(TimeSpan.Zero, TimeProvider.System);
+
     private readonly ConcurrentStack<Http1Connection> _idle = new();
     private readonly string _authority = host.Contains(':', StringComparison.Ordinal) && host[0] != '[' ? $"[{host}]:{port}" : $"{host}:{port}";
     private volatile bool _disposed;
@@ -82,13 +84,12 @@ internal sealed class Http1Transport(string host, int port, SslClientAuthenticat
 
     private async ValueTask<Http1Connection> ConnectAsync(UpstreamRequest request, CancellationToken cancellationToken)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Socket? socket = null;
         try
         {
-            if (IPAddress.TryParse(host.Trim('[', ']'), out var address))
-                await socket.ConnectAsync(address, port, cancellationToken).ConfigureAwait(false);
-            else
-                await socket.ConnectAsync(host, port, cancellationToken).ConfigureAwait(false);
+            var address = IPAddress.TryParse(host.Trim('[', ']'), out var ip) ? ip : null;
+            socket = await _connect.ConnectAsync(
+                (own, token) => address is null ? own.ConnectAsync(host, port, token) : own.ConnectAsync(address, port, token), cancellationToken).ConfigureAwait(false);
             Stream stream = new NetworkStream(socket, ownsSocket: true);
             if (tls is not null)
             {
@@ -101,7 +102,7 @@ internal sealed class Http1Transport(string host, int port, SslClientAuthenticat
         }
         catch (SocketException e)
         {
-            socket.Dispose();
+            socket?.Dispose();
             var (address, reason) = e.SocketErrorCode switch
             {
                 SocketError.ConnectionRefused => (Loopback(), "connect: connection refused"),
@@ -113,12 +114,12 @@ internal sealed class Http1Transport(string host, int port, SslClientAuthenticat
         }
         catch (Exception e) when (e is System.Security.Authentication.AuthenticationException or IOException)
         {
-            socket.Dispose();
+            socket?.Dispose();
             throw new UpstreamException(Describe(request, e.Message), connected: false, e);
         }
         catch
         {
-            socket.Dispose();
+            socket?.Dispose();
             throw;
         }
 

@@ -9,15 +9,19 @@ internal sealed class Http2Transport(Uri address, HttpMessageHandler handler, bo
     private readonly HttpMessageInvoker _http = new(handler, ownsHandler);
 
     /// <summary>A handler for HTTP/2 that adds nothing of its own to what it sends.</summary>
-    public static SocketsHttpHandler CreateHandler(bool tls) => new()
+    /// <param name="tls">Whatever the certificate.</param>
+    /// <param name="connect">Waits for an app that is on its way back; null: nobody waits.</param>
+    public static SocketsHttpHandler CreateHandler(bool tls, PatientConnect? connect = null) => new()
     {
+        ConnectCallback = connect is null ? null : async (context, cancellationToken) => new NetworkStream(
+            await connect.ConnectAsync((socket, token) => socket.ConnectAsync(context.DnsEndPoint, token), cancellationToken).ConfigureAwait(false), ownsSocket: true),
         AllowAutoRedirect = false,
         UseCookies = false,
         UseProxy = false,
         AutomaticDecompression = DecompressionMethods.None,
         EnableMultipleHttp2Connections = true,
         ActivityHeadersPropagator = null,
-        ConnectTimeout = TimeSpan.FromSeconds(10),
+        ConnectTimeout = TimeSpan.FromSeconds(10) + (connect?.Patience ?? TimeSpan.Zero),
         PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
         InitialHttp2StreamWindowSize = 1 << 20,
         RequestHeaderEncodingSelector = static (_, _) => System.Text.Encoding.Latin1,
