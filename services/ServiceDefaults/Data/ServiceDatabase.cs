@@ -39,7 +39,8 @@ public static class ServiceDatabase
     internal static string ConnectionString(IConfiguration configuration) =>
         new NpgsqlConnectionStringBuilder
         {
-            Host = configuration["POSTGRES_HOST"] ?? "localhost",
+            // The supervisor of a machine says so of its own server.
+            Host = configuration["POSTGRES_SOCKET_FOLDER"] is { Length: > 0 } folder ? folder : configuration["POSTGRES_HOST"] ?? "localhost",
             Port = configuration.GetValue("POSTGRES_PORT", 5432),
             Username = configuration["POSTGRES_USER"] ?? "platform",
             Password = configuration["POSTGRES_PASSWORD"],
