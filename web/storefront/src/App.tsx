@@ -32,7 +32,6 @@ const routes: readonly (readonly [string, (values: Record<string, string>) => Re
 
 function Page() {
   const { path } = usePlace()
-  useArrival()
   for (const [pattern, show] of routes) {
     const values = match(pattern, path)
     if (values) return show(values)
@@ -61,6 +60,7 @@ class Safe extends Component<{ children: ReactNode }, { broken: boolean }> {
 
 export function App() {
   const { path } = usePlace()
+  useArrival()
   return (
     <Layout>
       <Safe key={path}>

@@ -7,9 +7,10 @@ const longestPause = 15_000
 /**
  * Follows a stream until `onEvent` gives true, over every disconnection: it goes on behind the last event that was seen. EventSource would do, could it send a token.
  * @param onLive called with false while there is no connection.
+ * @param after the id of the last event that was seen before.
  */
-export async function follow(path: string, onEvent: (event: ServerEvent) => boolean, onLive: (live: boolean) => void, signal: AbortSignal): Promise<void> {
-  let last = ''
+export async function follow(path: string, onEvent: (event: ServerEvent) => boolean, onLive: (live: boolean) => void, signal: AbortSignal, after = ''): Promise<void> {
+  let last = after
   let wait = 500
   while (!signal.aborted) {
     try {

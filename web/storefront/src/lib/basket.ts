@@ -1,46 +1,42 @@
 import { basket, saveBasket } from '../api/shop'
-import { session } from '../api/http'
+import { inTurn, session } from '../api/http'
 import { ApiProblem } from '../api/problem'
 import type { Basket } from '../api/types'
 import { type Cart, type CartLine, merge } from './cart'
 
 const quiet = 500
 
-/** Keeps the cart of whoever is signed in at the gateway too, so that it is there in every browser. The cart works without: what fails here is done at the next change. */
+/**
+ * Keeps the cart of whoever is signed in at the gateway too, so that it is there in every browser; one tab at a time. The cart works without: what fails here is done at the next change.
+ */
 export function keepBasket(cart: Cart): void {
   let user: string | undefined
-  let etag = ''
   let timer: ReturnType<typeof setTimeout> | undefined
-  let work = Promise.resolve()
 
   const linesOf = (theirs: Basket): CartLine[] =>
     theirs.items.filter((i) => i.available).map((i) => ({ id: i.productId, name: i.name, priceMinor: i.unitPriceMinor, currency: theirs.currency ?? '', quantity: i.quantity }))
 
-  async function arrive(id: string): Promise<void> {
-    const { value, etag: version } = await basket()
-    if (user !== id) return
-    etag = version
-    const { lines, owner, dirty } = cart.state
-    const theirs = linesOf(value)
-    if (owner === id && !dirty) cart.synced(id, theirs)
-    else if (owner !== undefined && owner !== id) cart.synced(id, theirs)
-    else await push(id, owner === id ? lines : merge(lines, theirs))
-  }
-
-  async function push(id: string, lines: readonly CartLine[]): Promise<void> {
-    const items = lines.map(({ id: productId, quantity }) => ({ productId, quantity }))
-    try {
-      etag = (await saveBasket(items, etag || '*')).etag
-    } catch (error) {
-      if (!(error instanceof ApiProblem && error.status === 412)) throw error
-      etag = (await saveBasket(items, '*')).etag
-    }
-    if (user === id) cart.synced(id, lines)
-  }
-
-  const inTurn = (step: () => Promise<void>) => {
-    work = work.then(step).catch(() => undefined)
-  }
+  const inStep = (id: string, attempt = 1): void =>
+    void inTurn('kontor-basket', async () => {
+      const { value, etag } = await basket()
+      // Another tab, or whoever signed in since, may have been here.
+      cart.reload()
+      if (user !== id) return
+      const { lines, owner, dirty } = cart.state
+      const theirs = linesOf(value)
+      if (owner !== undefined && (owner !== id || !dirty)) return cart.synced(id, theirs)
+      const wanted = owner === id ? lines : merge(lines, theirs)
+      // The gateway empties the basket of an order that is confirmed: to empty it again needs no version.
+      if (!same(wanted, theirs)) await saveBasket(wanted.map(({ id: productId, quantity }) => ({ productId, quantity })), wanted.length === 0 ? '*' : etag)
+      const before = JSON.stringify(lines)
+      cart.reload()
+      // What was changed meanwhile is for the next turn.
+      if (JSON.stringify(cart.state.lines) === before) cart.synced(id, wanted)
+      else cart.synced(id, owner === id ? cart.state.lines : merge(cart.state.lines, theirs), true)
+    }).catch((error: unknown) => {
+      // Changed elsewhere between reading and writing.
+      if (error instanceof ApiProblem && error.status === 412 && attempt < 3) inStep(id, attempt + 1)
+    })
 
   session.subscribe(() => {
     const state = session.state
@@ -49,15 +45,17 @@ export function keepBasket(cart: Cart): void {
     // Somebody left: what is theirs is at the gateway, and not for whoever comes next.
     if (user !== undefined && next === undefined) cart.clear()
     user = next
-    etag = ''
-    if (next !== undefined) inTurn(() => arrive(next))
+    if (next !== undefined) inStep(next)
   })
 
   cart.subscribe(() => {
     if (user === undefined || !cart.state.dirty || cart.state.owner !== user) return
     clearTimeout(timer)
-    timer = setTimeout(() => inTurn(async () => {
-      if (user !== undefined && cart.state.dirty) await push(user, cart.state.lines)
-    }), quiet)
+    timer = setTimeout(() => {
+      if (user !== undefined && cart.state.dirty) inStep(user)
+    }, quiet)
   })
 }
+
+const same = (one: readonly CartLine[], other: readonly CartLine[]): boolean =>
+  one.length === other.length && one.every((line) => other.some((o) => o.id === line.id && o.quantity === line.quantity))

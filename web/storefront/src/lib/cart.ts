@@ -100,9 +100,9 @@ export class Cart {
     this.#save(placed ? { ...rest, lines: [], dirty: rest.owner !== undefined } : rest)
   }
 
-  /** The gateway has these lines for that user now. */
-  synced(owner: string, lines: readonly CartLine[]): void {
-    this.#save({ ...this.#state, lines, owner, dirty: false })
+  /** The gateway has these lines for that user now; all but what was changed while it got them, when `dirty`. */
+  synced(owner: string, lines: readonly CartLine[], dirty = false): void {
+    this.#save({ ...this.#state, lines, owner, dirty })
   }
 
   #lines(lines: readonly CartLine[]): void {

@@ -64,7 +64,7 @@ export function useArrival(): void {
   }, [key])
   useEffect(() => {
     if (first.current) first.current = false
-    else document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true })
+    else (document.querySelector<HTMLElement>('main h1') ?? document.querySelector('main'))?.focus({ preventScroll: true })
   }, [path])
 }
 

@@ -45,23 +45,37 @@ export function Order({ id }: { id: string }) {
 
   useEffect(() => {
     if (!known || over) return
-    const abort = new AbortController()
-    follow(
-      eventsOf(id),
-      (event) => {
-        if (event.type !== 'status') return false
-        const change = JSON.parse(event.data) as StatusChange
-        if (Number(event.id) > seen.current) {
-          seen.current = Number(event.id)
-          setSaid(`The order is ${(statusNames[change.status] ?? change.status).toLowerCase()}.`)
-          reload()
-        }
-        return ended.has(change.status)
-      },
-      setLive,
-      abort.signal,
-    ).catch(() => setLive(false))
-    return () => abort.abort()
+    let abort: AbortController | undefined
+    let last = ''
+    const listen = () => {
+      // A browser has few connections to one origin: a tab that nobody looks at holds none, and goes on where it was.
+      abort?.abort()
+      if (document.hidden) return
+      abort = new AbortController()
+      follow(
+        eventsOf(id),
+        (event) => {
+          last = event.id
+          if (event.type !== 'status') return false
+          const change = JSON.parse(event.data) as StatusChange
+          if (Number(event.id) > seen.current) {
+            seen.current = Number(event.id)
+            setSaid(`The order is ${(statusNames[change.status] ?? change.status).toLowerCase()}.`)
+            reload()
+          }
+          return ended.has(change.status)
+        },
+        setLive,
+        abort.signal,
+        last,
+      ).catch(() => setLive(false))
+    }
+    listen()
+    document.addEventListener('visibilitychange', listen)
+    return () => {
+      document.removeEventListener('visibilitychange', listen)
+      abort?.abort()
+    }
   }, [id, known, over, reload])
 
   if (!order && found.error) return <Failed error={found.error} onRetry={found.reload} missing="There is no such order in your account" />
