@@ -31,10 +31,13 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     private readonly KestrelServer _server;
     private readonly IReadOnlyDictionary<ListenerKind, RequestDelegate> _handlers;
     private readonly ServiceProvider _services;
+    private readonly IdleMemory _memory;
 
-    public ApiServer(SidecarOptions options, IReadOnlyDictionary<ListenerKind, RequestDelegate> handlers, ILoggerFactory loggers)
+    /// <param name="memory">Told of each call.</param>
+    public ApiServer(SidecarOptions options, IReadOnlyDictionary<ListenerKind, RequestDelegate> handlers, IdleMemory memory, ILoggerFactory loggers)
     {
         _handlers = handlers;
+        _memory = memory;
         _services = new ServiceCollection().AddSingleton(loggers).AddLogging().BuildServiceProvider();
         var kestrel = new KestrelServerOptions { ApplicationServices = _services, AddServerHeader = false, AllowSynchronousIO = false };
         kestrel.Limits.MaxRequestBodySize = options.MaxBodySize;
@@ -91,7 +94,11 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
 
     public Task ProcessRequestAsync(HttpContext context) => _handlers[context.Features.Get<ListenerFeature>()!.Kind](context);
 
-    public void DisposeContext(HttpContext context, Exception? exception) => context.Features.Get<ClientConnection>()?.End();
+    public void DisposeContext(HttpContext context, Exception? exception)
+    {
+        context.Features.Get<ClientConnection>()?.End();
+        _memory.Called();
+    }
 
     public async ValueTask DisposeAsync()
     {

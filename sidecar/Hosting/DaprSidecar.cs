@@ -96,7 +96,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         {
             await _runtime.LoadAsync(cancellationToken).ConfigureAwait(false);
             _health = _runtime.Block<HealthApi>();
-            _server = new ApiServer(Options, Handlers(), _runtime.Loggers);
+            _server = new ApiServer(Options, Handlers(), IdleMemory.Of(_runtime.Engine), _runtime.Loggers);
             await ListenAsync(_server, cancellationToken).ConfigureAwait(false);
             _registration = _runtime.Engine.Apps.Register(_runtime, _runtime.InternalAddress);
         }
@@ -238,7 +238,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
                 LogPortTaken(e.Message);
                 await server.DisposeAsync().ConfigureAwait(false);
                 await Task.Delay(TimeSpan.FromMilliseconds(250), _runtime.Time, cancellationToken).ConfigureAwait(false);
-                _server = server = new ApiServer(Options, Handlers(), _runtime.Loggers);
+                _server = server = new ApiServer(Options, Handlers(), IdleMemory.Of(_runtime.Engine), _runtime.Loggers);
             }
         }
     }

@@ -49,7 +49,8 @@ internal sealed class MemoryRelease : IDisposable
         _release();
     }
 
-    private static void Collect() => _ = CollectAsync();
+    /// <summary>Collects and gives what that frees to the system, where it is worth the pause; and empties the page caches of the databases.</summary>
+    public static void Collect() => _ = CollectAsync();
 
     private static async Task CollectAsync()
     {

@@ -7,12 +7,14 @@ namespace DaprPlatform.Sidecar.PubSub.InMemory;
 
 /// <summary>
 /// <c>pubsub.in-memory</c>: messages go to who is subscribed at that moment, one after the other, and are gone. A topic of a subscription that ends in
-/// <c>*</c> matches everything that begins like it and is longer. A failed delivery is logged.
+/// <c>*</c> matches everything that begins like it and is longer. A failed delivery is logged. Who publishes faster than is delivered waits, but not for ever:
+/// it may be what delivers.
 /// </summary>
 internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
 {
     private readonly ILogger _logger = spec.Loggers.CreateLogger("dapr.contrib.pubsub.in-memory");
     private readonly ConcurrentDictionary<Subscriber, bool> _subscribers = new();
+    private readonly TimeProvider _time = spec.Time;
 
     public PubSubFeatures Features => PubSubFeatures.None;
 
@@ -22,19 +24,25 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
 
     public ValueTask PublishAsync(PubSubMessage message, CancellationToken cancellationToken)
     {
+        Subscriber? full = null;
         foreach (var (subscriber, _) in _subscribers)
-            subscriber.Offer(message);
-        return ValueTask.CompletedTask;
+        {
+            if (subscriber.Offer(message))
+                full = subscriber;
+        }
+
+        return full is null ? ValueTask.CompletedTask : new ValueTask(full.RoomAsync(cancellationToken));
     }
 
     public ValueTask<IReadOnlyList<BulkFailure>> PublishManyAsync(string topic, IReadOnlyList<BulkEntry> entries, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
     public ValueTask<IAsyncDisposable> SubscribeAsync(SubscribeRequest request, MessageHandler handler, CancellationToken cancellationToken) =>
-        Begin(request.Topic, async (messages, stopping) =>
+        Begin(request.Topic, async (subscriber, messages, stopping) =>
         {
             await foreach (var message in messages.ReadAllAsync(stopping).ConfigureAwait(false))
             {
+                subscriber.Taken(message);
                 if (await handler(message, stopping).ConfigureAwait(false) is { } error)
                     LogFailed(message.Topic, error);
                 if (stopping.IsCancellationRequested)
@@ -43,13 +51,14 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
         });
 
     public ValueTask<IAsyncDisposable> SubscribeManyAsync(SubscribeRequest request, BulkLimits limits, BulkHandler handler, CancellationToken cancellationToken) =>
-        Begin(request.Topic, async (messages, stopping) =>
+        Begin(request.Topic, async (subscriber, messages, stopping) =>
         {
             var batch = new List<PubSubMessage>();
             while (await messages.WaitToReadAsync(stopping).ConfigureAwait(false))
             {
                 batch.Clear();
                 await FillAsync(messages, batch, limits, stopping).ConfigureAwait(false);
+                batch.ForEach(subscriber.Taken);
                 foreach (var error in await handler([.. batch], stopping).ConfigureAwait(false))
                 {
                     if (error is not null)
@@ -80,7 +89,7 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
         }
     }
 
-    private ValueTask<IAsyncDisposable> Begin(string topic, Func<ChannelReader<PubSubMessage>, CancellationToken, Task> pump)
+    private ValueTask<IAsyncDisposable> Begin(string topic, Func<Subscriber, ChannelReader<PubSubMessage>, CancellationToken, Task> pump)
     {
         var subscriber = new Subscriber(this, topic);
         _subscribers[subscriber] = true;
@@ -93,19 +102,49 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
 
     private sealed class Subscriber(InMemoryPubSub owner, string topic) : IAsyncDisposable
     {
+        // Bytes of what waits: above the first, publishers wait until it is below the second.
+        private const long Full = 32L << 20;
+        private const long Roomy = Full / 2;
+        private const int OfMessage = 512;
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
         private readonly Channel<PubSubMessage> _messages = Channel.CreateUnbounded<PubSubMessage>(new UnboundedChannelOptions { SingleReader = true });
         private readonly CancellationTokenSource _stopping = new();
         private Task _running = Task.CompletedTask;
+        private TaskCompletionSource? _room;
+        private long _waiting;
 
-        public void Start(Func<ChannelReader<PubSubMessage>, CancellationToken, Task> pump) => _running = Task.Run(() => pump(_messages.Reader, _stopping.Token));
+        public void Start(Func<Subscriber, ChannelReader<PubSubMessage>, CancellationToken, Task> pump) => _running = Task.Run(() => pump(this, _messages.Reader, _stopping.Token));
 
-        public void Offer(PubSubMessage message)
+        /// <summary>Takes a message of its topic; true when that makes too many.</summary>
+        public bool Offer(PubSubMessage message)
         {
             var matches = topic.EndsWith('*')
                 ? message.Topic.Length >= topic.Length && message.Topic.AsSpan().StartsWith(topic.AsSpan(0, topic.Length - 1), StringComparison.Ordinal)
                 : message.Topic == topic;
-            if (matches)
-                _messages.Writer.TryWrite(message);
+            if (!matches)
+                return false;
+            var waiting = Interlocked.Add(ref _waiting, message.Data.Length + OfMessage);
+            _messages.Writer.TryWrite(message);
+            return waiting > Full;
+        }
+
+        /// <summary>A message is no longer waiting.</summary>
+        public void Taken(PubSubMessage message)
+        {
+            if (Interlocked.Add(ref _waiting, -(message.Data.Length + OfMessage)) < Roomy && Volatile.Read(ref _room) is not null)
+                Interlocked.Exchange(ref _room, null)?.TrySetResult();
+        }
+
+        /// <summary>Ends when there is room again, or when waiting for it makes no sense.</summary>
+        public async Task RoomAsync(CancellationToken cancellationToken)
+        {
+            var fresh = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var room = Interlocked.CompareExchange(ref _room, fresh, null) ?? fresh;
+            // It may have become roomy before anybody could have been told.
+            if (Volatile.Read(ref _waiting) < Roomy)
+                return;
+            using var stopped = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+            await room.Task.WaitAsync(Patience, owner._time, stopped.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         public async ValueTask DisposeAsync()
