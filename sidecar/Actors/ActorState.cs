@@ -24,6 +24,9 @@ internal sealed class ActorState(SidecarRuntime runtime)
     /// <summary>There is an actor state store.</summary>
     public bool IsConfigured => Find() is not null;
 
+    /// <summary>Of the component that is the actor state store; null when there is none.</summary>
+    public string? StoreName => Find()?.Name;
+
     /// <summary>Whether JSON that comes over HTTP is stored with <c>&lt; &gt; &amp;</c> escaped.</summary>
     public bool EscapesHtml => Find()?.Store.EscapesHtml ?? true;
 

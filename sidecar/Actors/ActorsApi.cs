@@ -46,6 +46,8 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
     private Task? _stopped;
     private volatile bool _ready;
     private volatile bool _appIsThere;
+    private volatile bool _betweenStores;
+    private string? _storeName;
 
     public ActorsApi(SidecarRuntime runtime)
     {
@@ -61,6 +63,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
         _http = new HttpActorApp(runtime.App);
         State = new ActorState(runtime);
         Reminders = new ActorReminders(runtime, _router);
+        _storeName = State.StoreName;
         if (!IsEnabled)
             return;
         runtime.Metrics.Registry.Reading += Reminders.ReportAsync;
@@ -115,6 +118,26 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
         if (_runtime.App.IsHealthy)
             return;
         _appIsThere = false;
+        await RegisterAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Actors are hosted only while there is a store for their state: one that goes, or makes room for another, ends them, one that comes lets them begin. A new
+    /// instance of the same store changes nothing.
+    /// </summary>
+    public async Task ReloadedAsync(CancellationToken cancellationToken)
+    {
+        var (before, now) = (_storeName, State.StoreName);
+        _storeName = now;
+        if (!IsEnabled || before == now)
+            return;
+        if (before is not null && now is not null)
+        {
+            _betweenStores = true;
+            await RegisterAsync().ConfigureAwait(false);
+            _betweenStores = false;
+        }
+
         await RegisterAsync().ConfigureAwait(false);
     }
 
@@ -283,7 +306,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
             var overStream = _streams.IsOpen;
             IActorApp app = overStream ? _streams : _http;
             var types = stopping || !_appIsThere ? FrozenDictionary<string, ActorSettings>.Empty : Bounded(overStream ? _streams.Types : _configured);
-            var hosted = State.IsConfigured ? types : FrozenDictionary<string, ActorSettings>.Empty;
+            var hosted = State.IsConfigured && !_betweenStores ? types : FrozenDictionary<string, ActorSettings>.Empty;
             _registered = types;
             var before = _hosted.Types.ToDictionary(t => t.Name, t => t.Settings, StringComparer.Ordinal);
             if (hosted.Count == 0 && before.Count == 0)

@@ -20,6 +20,9 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
     private readonly ILogger _logger = loggers.CreateLogger("dapr.runtime.processor");
     private readonly ConcurrentDictionary<string, (LoadedComponent Loaded, IComponent Instance, Resource Resource, ComponentSpec Spec)> _components = new();
 
+    // Actor state stores beside the one there is.
+    private readonly HashSet<string> _leftOut = new(StringComparer.Ordinal);
+
     // {uuid} is one per run.
     private readonly string _uuid = Guid.NewGuid().ToString();
 
@@ -65,10 +68,21 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
         var wanted = Wanted(after, deniedTypes);
         foreach (var name in old.Keys.Except(wanted.Select(r => r.Name)))
             await RemoveAsync(name).ConfigureAwait(false);
-        foreach (var resource in wanted)
+        // Those that are no actor state stores first: one of them may have been it until now.
+        foreach (var resource in wanted.OrderBy(r => IsMarked(r) ? 1 : 0))
         {
-            if (!old.TryGetValue(resource.Name, out var known) || !JsonNode.DeepEquals(known.Document, resource.Document))
-                await AddAsync(resource, cancellationToken).ConfigureAwait(false);
+            if (old.TryGetValue(resource.Name, out var known) && JsonNode.DeepEquals(known.Document, resource.Document) && !_leftOut.Contains(resource.Name))
+                continue;
+            _leftOut.Remove(resource.Name);
+            if (IsMarked(resource) && _components.Values.FirstOrDefault(c => IsActorStore(c.Spec) && c.Spec.Name != resource.Name).Spec is { } existing)
+            {
+                // While the sidecar runs it is no reason to end; it is looked at again at the next change.
+                LogSecondActorStore(resource.Name, existing.Name);
+                _leftOut.Add(resource.Name);
+                continue;
+            }
+
+            await AddAsync(resource, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -161,6 +175,9 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
 
     private static bool IsActorStore(ComponentSpec spec) => spec.Type.StartsWith("state.", StringComparison.Ordinal) && spec.Flag("actorStateStore");
 
+    private static bool IsMarked(Resource resource) => (resource.Spec.Text("type") ?? "").StartsWith("state.", StringComparison.Ordinal)
+        && (resource.Spec.Array("metadata") ?? []).OfType<JsonObject>().Any(m => "actorStateStore".Equals(m.Text("name"), StringComparison.OrdinalIgnoreCase) && "true".Equals(m.Text("value"), StringComparison.OrdinalIgnoreCase));
+
     private static string Describe(Resource r) => $"{r.Name} ({r.Spec.Text("type")}/{r.Spec.Text("version") ?? "v1"})";
 
     // Null where a secret store it refers to is not there: the component is left out, the sidecar goes on.
@@ -248,6 +265,9 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Ignoring error processing component: {Error}")]
     private partial void LogIgnored(string error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "component {Name} is not loaded: {Existing} is the actor state store already, and only one is allowed")]
+    private partial void LogSecondActorStore(string name, string existing);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "component {Name} of type {Type} is denied by the configuration")]
     private partial void LogDenied(string name, string type);

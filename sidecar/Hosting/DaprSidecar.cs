@@ -195,6 +195,7 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         try
         {
             await _runtime.App.WaitUntilListeningAsync(_stopping.Token).ConfigureAwait(false);
+            await _runtime.Block<Mcp.McpApi>().ConnectAsync(_stopping.Token).ConfigureAwait(false);
             await _runtime.Lifecycle.StartAsync(_stopping.Token).ConfigureAwait(false);
             _health!.Ready = true;
             LogInitialized(clock.ElapsedMilliseconds);

@@ -140,7 +140,6 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         _blocks.AddRange(BuildingBlocks.Create(this));
         foreach (var block in _blocks)
             block.MapHttp(Router);
-        await Block<Mcp.McpApi>().ConnectAsync(cancellationToken).ConfigureAwait(false);
     }
 
     public IReadOnlyList<IBuildingBlock> Blocks => _blocks;

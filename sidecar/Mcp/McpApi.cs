@@ -18,6 +18,10 @@ namespace DaprPlatform.Sidecar.Mcp;
 /// </summary>
 internal sealed partial class McpApi : IBuildingBlock, IServerStreamWriter<WorkItem>, IAsyncDisposable
 {
+    private const int MostRetries = 3;
+    private const double PauseGrowth = 1.5;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan RetryBudget = TimeSpan.FromSeconds(10);
     private readonly SidecarRuntime _runtime;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<string, McpToolServer> _servers = new(StringComparer.Ordinal);
@@ -86,7 +90,7 @@ internal sealed partial class McpApi : IBuildingBlock, IServerStreamWriter<WorkI
         {
             try
             {
-                var server = await McpConnector.ConnectAsync(declared, _runtime, _logger, cancellationToken).ConfigureAwait(false);
+                var server = await ConnectAsync(declared, cancellationToken).ConfigureAwait(false);
                 _servers[declared.Name] = server;
                 LogConnected(declared.Name, server.Tools.Count);
             }
@@ -95,6 +99,24 @@ internal sealed partial class McpApi : IBuildingBlock, IServerStreamWriter<WorkI
                 LogNotConnected(declared.Name, e.Message);
                 if (fatal(declared, e) is { } error)
                     throw error;
+            }
+        }
+    }
+
+    // As daprd begins with any resource: what is only starting itself gets a few seconds.
+    private async Task<McpToolServer> ConnectAsync(McpServer declared, CancellationToken cancellationToken)
+    {
+        var start = _runtime.Time.GetTimestamp();
+        for (var (attempt, pause) = (0, FirstPause); ; attempt++, pause *= PauseGrowth)
+        {
+            try
+            {
+                return await McpConnector.ConnectAsync(declared, _runtime, _logger, cancellationToken).ConfigureAwait(false);
+            }
+            catch (McpException e) when (attempt < MostRetries && _runtime.Time.GetElapsedTime(start) + pause < RetryBudget)
+            {
+                LogTryingAgain(declared.Name, e.Message);
+                await Task.Delay(pause, _runtime.Time, cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -173,6 +195,9 @@ internal sealed partial class McpApi : IBuildingBlock, IServerStreamWriter<WorkI
 
     [LoggerMessage(Level = LogLevel.Information, Message = "MCPServer connected: {Name} ({Tools} tools)")]
     private partial void LogConnected(string name, int tools);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "MCPServer {Name} cannot be connected to yet: {Reason}")]
+    private partial void LogTryingAgain(string name, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "MCPServer {Name} cannot be connected to: {Reason}")]
     private partial void LogNotConnected(string name, string reason);

@@ -67,6 +67,9 @@ internal sealed class CronExpression
             throw new FormatException("empty spec string");
         if (rest.StartsWith("@every ", StringComparison.Ordinal))
         {
+            // An interval has no time of day that a zone could say anything about.
+            if (rest.Length != text.Trim().Length)
+                throw new FormatException($"a time zone cannot be given for {rest}");
             var distance = rest["@every ".Length..].Trim();
             if (!Durations.TryParseGo(distance, out var every))
                 throw new FormatException($"failed to parse duration {rest}: time: invalid duration \"{distance}\"");

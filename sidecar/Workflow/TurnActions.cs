@@ -50,7 +50,8 @@ internal static class TurnActions
             return effects;
         }
 
-        if (response.Actions.FirstOrDefault(a => a.CompleteWorkflow?.WorkflowStatus == OrchestrationStatus.ContinuedAsNew) is { } again)
+        // A new execution would not know that it was to end.
+        if (terminated is null && response.Actions.FirstOrDefault(IsAgain) is { } again)
         {
             effects.Continuation = Continue(hub, instance.Id, start, again.CompleteWorkflow);
             return effects;
@@ -69,7 +70,7 @@ internal static class TurnActions
 
         effects.Appended.Add(opening);
         effects.Appended.AddRange(turn.Items.Select(i => i.Event));
-        foreach (var action in response.Actions)
+        foreach (var action in response.Actions.Where(a => !IsAgain(a)))
         {
             Show(hub, instance, start, action, effects);
             ApplyOne(hub, instance.Id, start, action, effects);
@@ -85,6 +86,8 @@ internal static class TurnActions
 
         return effects;
     }
+
+    private static bool IsAgain(WorkflowAction action) => action.CompleteWorkflow?.WorkflowStatus == OrchestrationStatus.ContinuedAsNew;
 
     /// <summary>An answer to an earlier turn: it takes actions that the history has. Applying it would take them twice.</summary>
     public static bool IsStale(WorkflowInstance instance, WorkflowResponse response)
@@ -273,6 +276,7 @@ internal static class TurnActions
             next.Version = version;
         next.ScheduledStartTimestamp = null;
         next.WorkflowInstance = new Dapr.DurableTask.Protobuf.WorkflowInstance { InstanceId = instanceId, ExecutionId = Guid.NewGuid().ToString() };
+        WorkflowTelemetry.Again(next);
         return [hub.Event(new HistoryEvent { ExecutionStarted = next, Router = hub.OwnRouter() }), .. action.CarryoverEvents.Where(e => e.EventTypeCase == Kind.EventRaised)];
     }
 

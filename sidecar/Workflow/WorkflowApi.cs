@@ -27,6 +27,8 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     private volatile IWorkflowEngine? _engine;
     private int _workers;
     private bool _servesBuiltIn;
+    private IStateStore? _store;
+    private TaskCompletionSource _storeChanged = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public WorkflowApi(SidecarRuntime runtime)
     {
@@ -34,6 +36,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         _settings = WorkflowSettings.From(runtime.Configuration.Spec) with { MaxMessageSize = runtime.Options.MaxBodySize };
         _hubs = WorkflowHubs.Of(runtime.Engine);
         _key = HubKey.Of(runtime.Options);
+        _store = ActorStateStore.Find(runtime);
         _group = new WorkerGroup(Guid.NewGuid().ToString("N"), _settings.MaxWorkflows, _settings.MaxActivities);
         var service = new TaskHubService(this);
         runtime.GrpcServices.Add(options => GrpcMethodTable.Create(service, options));
@@ -54,11 +57,11 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     /// <exception cref="ApiException">No placement, or no actor state store.</exception>
     public async Task ServeWorkerAsync(bool takesTokens, bool keepsHistory, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
     {
-        var engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
+        ActorStateStore.RequirePlacement(_runtime);
         Interlocked.Increment(ref _workers);
         try
         {
-            await ServeAsync(engine, new WorkerProfile(_group, takesTokens, keepsHistory), writer, cancellationToken).ConfigureAwait(false);
+            await ServeAsync(new WorkerProfile(_group, takesTokens, keepsHistory), writer, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -66,29 +69,40 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         }
     }
 
+    /// <summary>Another store has the instances from now on, or none: the engine on the old one ends. Workers stay and wait for the next.</summary>
+    public async Task ReloadedAsync(CancellationToken cancellationToken)
+    {
+        var store = ActorStateStore.Find(_runtime);
+        if (ReferenceEquals(store, _store))
+            return;
+        _store = store;
+        _engine = null;
+        await _hubs.CloseAsync(_key, this).ConfigureAwait(false);
+        Interlocked.Exchange(ref _storeChanged, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
     /// <summary>Gives the work that is no app's to the sidecar itself, until it shuts down.</summary>
     /// <exception cref="HubMovedException">The sidecar shuts down.</exception>
     /// <exception cref="ApiException">No placement, or no actor state store.</exception>
     public async Task ServeBuiltInAsync(IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
     {
-        var engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
         Volatile.Write(ref _servesBuiltIn, true);
-        await ServeAsync(engine, new WorkerProfile(new WorkerGroup(_group.Key + ".builtin", null, null), TakesTokens: true, IsBuiltIn: true), writer, cancellationToken).ConfigureAwait(false);
+        await ServeAsync(new WorkerProfile(new WorkerGroup(_group.Key + ".builtin", null, null), TakesTokens: true, IsBuiltIn: true), writer, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task ServeAsync(IWorkflowEngine engine, WorkerProfile worker, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
+    private async Task ServeAsync(WorkerProfile worker, IServerStreamWriter<WorkItem> writer, CancellationToken cancellationToken)
     {
         while (true)
         {
             try
             {
+                var engine = await EngineOnceThereAsync(cancellationToken).ConfigureAwait(false);
                 await engine.ServeWorkerAsync(worker, writer, cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (HubMovedException) when (!_runtime.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
                 await Task.Delay(Pause, _runtime.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                engine = await EngineAsync(cancellationToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -153,7 +167,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     }
 
     /// <summary>The types that daprd runs workflows on.</summary>
-    public IEnumerable<(string Type, int Count)> ActorTypes => ConnectedWorkers == 0 && !Volatile.Read(ref _servesBuiltIn) ? []
+    public IEnumerable<(string Type, int Count)> ActorTypes => _store is null || (ConnectedWorkers == 0 && !Volatile.Read(ref _servesBuiltIn)) ? []
         : new[] { "activity", "retentioner", "workflow" }.Select(kind => ($"dapr.internal.{_key.Namespace}.{_key.AppId}.{kind}", 0));
 
     /// <inheritdoc/>
@@ -161,6 +175,21 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         await _hubs.FindAsync(HubKey.Of(_runtime.Options, appId), _key.AppId, cancellationToken).ConfigureAwait(false);
 
     private ValueTask<IWorkflowEngine> EngineAsync(CancellationToken cancellationToken) => _engine is { IsGone: false } engine ? new(engine) : FindEngineAsync(cancellationToken);
+
+    private async ValueTask<IWorkflowEngine> EngineOnceThereAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var changed = Volatile.Read(ref _storeChanged).Task;
+            if (ActorStateStore.Find(_runtime) is not null)
+                return await EngineAsync(cancellationToken).ConfigureAwait(false);
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _runtime.Stopping);
+            await changed.WaitAsync(ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (_runtime.Stopping.IsCancellationRequested)
+                throw new HubMovedException();
+        }
+    }
 
     private async ValueTask<IWorkflowEngine> FindEngineAsync(CancellationToken cancellationToken)
     {

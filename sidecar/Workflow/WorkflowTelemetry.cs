@@ -38,6 +38,16 @@ internal sealed class WorkflowTelemetry(Tracer tracer, WorkflowMetrics metrics)
         child.WorkflowSpanID = Id(context.Child());
     }
 
+    /// <summary>An instance begins anew: in a trace of its own, or that of an eternal workflow would grow for ever. One that is not traced stays so.</summary>
+    public static void Again(ExecutionStartedEvent next)
+    {
+        if (Parse(next.ParentTraceContext) is null)
+            return;
+        var root = TraceContext.Root(1);
+        next.ParentTraceContext = Wire(root);
+        next.WorkflowSpanID = Id(root.Child());
+    }
+
     /// <summary>What an action of a workflow carries; null where it is not traced.</summary>
     public static WireContext? OfWorkflow(ExecutionStartedEvent start) => ContextOf(start) is { } context ? Wire(context) : null;
 

@@ -125,6 +125,23 @@ public sealed class McpTests
     }
 
     [Fact]
+    public async Task A_server_that_is_only_starting_is_waited_for()
+    {
+        await using var mcp = await StandInMcp.StartAsync();
+        var served = mcp.App.Answers["/mcp"];
+        var refused = 0;
+        mcp.App.Answers["/mcp"] = context =>
+        {
+            if (Interlocked.Increment(ref refused) > 2)
+                return served(context);
+            context.Response.StatusCode = StatusCodes.Status502BadGateway;
+            return Task.CompletedTask;
+        };
+        await using var sidecar = await StartAsync(Http(mcp));
+        Assert.Equal(2, (await OutputAsync(sidecar, "dapr.internal.mcp.tools.ListTools", "{}"))["tools"]!.AsArray().Count);
+    }
+
+    [Fact]
     public async Task A_server_is_connected_to_while_the_sidecar_runs_and_its_workflows_go_with_it()
     {
         await using var mcp = await StandInMcp.StartAsync();

@@ -68,7 +68,7 @@ internal sealed class RunningSidecar : IAsyncDisposable
     public void Write(string name, string text)
     {
         var file = Path.Combine(Folder.FullName, "resources", name);
-        File.WriteAllText(file + ".new", text);
+        File.WriteAllText(file + ".new", text.Replace("$DIR", Folder.FullName, StringComparison.Ordinal));
         File.Move(file + ".new", file, overwrite: true);
     }
 
