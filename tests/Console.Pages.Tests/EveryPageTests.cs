@@ -1,0 +1,121 @@
+using Microsoft.Playwright;
+
+namespace DaprPlatform.OpsPages.Tests;
+
+/// <summary>Every page, for everyone: axe finds nothing, nothing stands out to the right, nothing fails.</summary>
+[Collection(MockCollection.Name)]
+public sealed class EveryPageTests(MockFixture console)
+{
+    // Instances of the mock: one that retries, one that waited for a human, one that was declined.
+    private const string Retrying = "/workflows/orders/ORD-0000070194B";
+    private const string Approved = "/workflows/orders/ORD-0000220FB61";
+    private const string Declined = "/workflows/orders/ORD-0000370FCCD";
+
+    public static TheoryData<string, string> Pages => new()
+    {
+        { "/", "Home" }, { "/status", "Home" }, { "/workflows", "Workflows" }, { Retrying, "ORD-0000070194B" }, { Approved, "ORD-0000220FB61" },
+        { Declined + "?turn=4&tab=logs", "ORD-0000370FCCD" }, { Declined + "?tab=spans", "ORD-0000370FCCD" }, { "/traces", "Traces" }, { "/traces/993437fa0217ce5d41c2a1c809c575c6", "Trace" },
+        { "/logs", "Logs" }, { "/metrics", "Metrics" }, { "/audit", "Audit" }, { "/dapr", "Dapr" }, { "/dapr/configurations", "Dapr" }, { "/dapr/subscriptions", "Dapr" },
+        { "/dapr/topics?topic=order_created", "Dapr" }, { "/dapr/dead-letters?letter=order_status_changed.dlq%2F0%2F3", "Dapr" }, { "/dapr/state", "Dapr" }, { "/dapr/items", "Dapr" },
+        { "/dapr/resiliency", "Dapr" }, { "/dapr/actors", "Dapr" }, { "/dapr/jobs", "Dapr" }, { "/dapr/locks", "Dapr" }, { "/dapr/calls", "Dapr" }, { "/nowhere", "There is no such page" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public async Task A_page_is_accessible_and_fits_any_window_in_dark_and_light(string path, string heading)
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync(path);
+        foreach (var scheme in (ColorScheme[])[ColorScheme.Dark, ColorScheme.Light])
+        {
+            await page.EmulateMediaAsync(new() { ColorScheme = scheme });
+            await LoadedAsync(page, heading);
+            await Look.AssertAccessibleAsync(page);
+        }
+
+        foreach (var width in (int[])[360, 3840])
+        {
+            await page.SetViewportSizeAsync(width, 900);
+            await LoadedAsync(page, heading);
+            await Look.AssertFitsAsync(page);
+        }
+
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task Dialogs_are_accessible()
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync("/");
+        await LoadedAsync(page, "Home");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Stop orders" }).ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).WaitForAsync();
+        await Look.AssertAccessibleAsync(page);
+        await page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
+        // The focus is where it was.
+        await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Stop orders" })).ToBeFocusedAsync();
+        await page.Keyboard.PressAsync("Control+k");
+        await page.GetByRole(AriaRole.Combobox).WaitForAsync();
+        await Look.AssertAccessibleAsync(page);
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task The_keyboard_alone_finds_an_order()
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync("/");
+        await LoadedAsync(page, "Home");
+        await page.Keyboard.PressAsync("Control+k");
+        await page.GetByRole(AriaRole.Combobox).WaitForAsync();
+        await page.Keyboard.TypeAsync("ORD-0000220FB61");
+        await page.Keyboard.PressAsync("Enter");
+        await page.WaitForURLAsync("**" + Approved);
+        await LoadedAsync(page, "ORD-0000220FB61");
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task What_works_is_shown_while_other_parts_are_down()
+    {
+        await using var broken = await MockConsole.StartAsync("--broken", "/business", "--broken", "/traces", "--broken", "/logs");
+        await using var visitor = await console.VisitAsync(broken);
+        visitor.Expect("503");
+        var page = await visitor.OpenAsync("/");
+        await page.GetByRole(AriaRole.Cell, new() { Name = "notifications", Exact = true }).WaitForAsync();
+        await page.GetByRole(AriaRole.Alert).First.WaitForAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Try again" }).First).ToBeVisibleAsync();
+        await page.GotoAsync(Approved);
+        await page.GetByRole(AriaRole.Button, new() { NameRegex = new("^HoldStock") }).First.WaitForAsync();
+        await Look.AssertAccessibleAsync(page);
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task Nobody_sees_anything_before_signing_in()
+    {
+        await using var guarded = await MockConsole.StartAsync("--sign-in");
+        await using var visitor = await console.VisitAsync(guarded);
+        visitor.Expect("401");
+        var page = await visitor.OpenAsync("/workflows");
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Sign in to the console" }).WaitForAsync();
+        await Look.AssertAccessibleAsync(page);
+        await page.GetByLabel("Name").FillAsync("ada");
+        await page.GetByLabel("Password").FillAsync("wrong");
+        await page.Keyboard.PressAsync("Enter");
+        await page.GetByRole(AriaRole.Alert).WaitForAsync();
+        await page.GetByLabel("Password").FillAsync("correct-horse");
+        await page.Keyboard.PressAsync("Enter");
+        await LoadedAsync(page, "Workflows");
+        visitor.AssertQuiet();
+    }
+
+    private static async Task LoadedAsync(IPage page, string heading)
+    {
+        await page.GetByRole(AriaRole.Heading, new() { Level = 1, NameRegex = new("^" + System.Text.RegularExpressions.Regex.Escape(heading)) }).WaitForAsync();
+        await Assertions.Expect(page.GetByLabel("Loading")).ToHaveCountAsync(0, new() { Timeout = Chromium.Patience });
+        await page.EvaluateAsync("async () => { await document.fonts.ready }");
+    }
+}

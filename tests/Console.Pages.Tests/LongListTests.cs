@@ -1,0 +1,94 @@
+using System.Globalization;
+using Microsoft.Playwright;
+
+namespace DaprPlatform.OpsPages.Tests;
+
+/// <summary>100,000 instances and a million lines: only what is in sight is drawn, the rest comes by pages.</summary>
+[Collection(MockCollection.Name)]
+public sealed class LongListTests(MockFixture console)
+{
+    // More rows than any window shows, far fewer than the list has.
+    private const int MostDrawn = 120;
+
+    [Fact]
+    public async Task A_list_of_100_000_instances_opens_and_goes_on_as_it_is_scrolled()
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync("/workflows");
+        var list = page.GetByRole(AriaRole.List, new() { NameRegex = new("^Workflow instances") });
+        await list.GetByRole(AriaRole.Listitem).First.WaitForAsync();
+        await page.GetByText("100,000 instances").WaitForAsync();
+        Assert.InRange(await list.GetByRole(AriaRole.Listitem).CountAsync(), 20, MostDrawn);
+        await list.FocusAsync();
+        var size = await SizeAsync(list);
+        for (var known = size; size < 1500; known = size)
+        {
+            await page.Keyboard.PressAsync("End");
+            size = await UntilAsync(async () => await SizeAsync(list), s => s > known);
+            Assert.InRange(await list.GetByRole(AriaRole.Listitem).CountAsync(), 20, MostDrawn);
+        }
+
+        await page.Keyboard.PressAsync("Home");
+        await page.Keyboard.PressAsync("Enter");
+        await page.WaitForURLAsync("**/workflows/orders/ORD-0000070194B");
+        // Back is the list again.
+        await page.GoBackAsync();
+        await list.GetByRole(AriaRole.Listitem).First.WaitForAsync();
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task A_million_lines_are_read_backwards_while_new_ones_wait()
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync("/logs");
+        var list = page.GetByRole(AriaRole.List, new() { NameRegex = new("^Log lines") });
+        await list.GetByRole(AriaRole.Listitem).First.WaitForAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Pause" }).ClickAsync();
+        await list.FocusAsync();
+        var size = await SizeAsync(list);
+        for (var known = size; size < 2400; known = size)
+        {
+            await page.Keyboard.PressAsync("Home");
+            size = await UntilAsync(async () => await SizeAsync(list), s => s > known);
+            Assert.InRange(await list.GetByRole(AriaRole.Listitem).CountAsync(), 20, MostDrawn);
+        }
+
+        var follow = page.GetByRole(AriaRole.Button, new() { NameRegex = new(@"^Follow \(\d+ new\)") });
+        await follow.WaitForAsync();
+        await follow.ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Pause" }).WaitForAsync();
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task Lines_are_filtered_by_app_level_and_text_and_the_address_says_so()
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync("/logs?app=orders&level=error");
+        var list = page.GetByRole(AriaRole.List, new() { NameRegex = new("^Log lines") });
+        await list.GetByRole(AriaRole.Listitem).First.WaitForAsync();
+        foreach (var line in await list.GetByRole(AriaRole.Listitem).AllInnerTextsAsync())
+            Assert.Matches(@"orders(\.daprd)?\s+error", line);
+        await page.GetByLabel("Text in the lines").FillAsync("no such text anywhere");
+        await page.GetByText("No line").WaitForAsync();
+        Assert.Contains("text=no+such+text", page.Url, StringComparison.Ordinal);
+        visitor.AssertQuiet();
+    }
+
+    private static async Task<int> SizeAsync(ILocator list) =>
+        int.Parse((await list.GetByRole(AriaRole.Listitem).First.GetAttributeAsync("aria-setsize"))!, CultureInfo.InvariantCulture);
+
+    private static async Task<int> UntilAsync(Func<Task<int>> read, Func<int, bool> enough)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(Chromium.Patience));
+        using var interval = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (true)
+        {
+            var value = await read();
+            if (enough(value))
+                return value;
+            await interval.WaitForNextTickAsync(deadline.Token);
+        }
+    }
+}
