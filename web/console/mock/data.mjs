@@ -56,18 +56,19 @@ export function story(i, now = Date.now()) {
   };
   const schedule = (stepName, kindName, input, extra = {}) => {
     const event = push(kindName === 'activity' ? 'taskScheduled' : kindName === 'child' ? 'childCreated' : kindName === 'wait' ? 'eventSubscribed' : 'timerCreated', { name: stepName, input });
-    const step = { number: event.number, kind: kindName, name: stepName, startedAt: iso(at), offsetMs: at - began, ms: null, state: 'open', input, ...extra };
+    event.detail = { action: event.number };
+    const step = { number: steps.length + 1, action: event.number, turn, kind: kindName, name: stepName, startedAt: iso(at), offsetMs: at - began, ms: null, state: 'open', input, ...extra };
     steps.push(step);
     return step;
   };
   const finish = (step, ms, result) => {
     at = Date.parse(step.startedAt) + ms;
     wake();
-    push(result.failure ? 'taskFailed' : step.kind === 'timer' ? 'timerFired' : step.kind === 'wait' ? 'eventRaised' : 'taskCompleted', { name: step.name, output: result.output, failure: result.failure, detail: { scheduled: step.number } });
+    push(result.failure ? 'taskFailed' : step.kind === 'timer' ? 'timerFired' : step.kind === 'wait' ? 'eventRaised' : 'taskCompleted', { name: step.name, output: result.output, failure: result.failure, detail: { of: step.action } });
     Object.assign(step, { ms, state: result.failure ? 'failed' : 'succeeded', output: result.output, failure: result.failure });
     at += 1 + (hash(i, number) % 3);
   };
-  const mark = (kindName, stepName, extra = {}) => steps.push({ number: null, kind: kindName, name: stepName, startedAt: iso(at), offsetMs: at - began, ms: null, state: 'happened', ...extra });
+  const mark = (kindName, stepName, extra = {}) => steps.push({ number: steps.length + 1, action: null, kind: kindName, name: stepName, startedAt: iso(at), offsetMs: at - began, ms: null, state: 'happened', ...extra });
   const cost = (salt, scale = 30) => 4 + (hash(i, salt) % scale);
   const activity = (stepName, input, result, extra) => {
     customStatus = stepName;

@@ -67,30 +67,30 @@ const topicNames = ['order_created', 'order_status_changed', 'order_status_chang
 const consumers = { order_created: ['inventory', 'webhooks'], order_status_changed: ['basket', 'notifications', 'webhooks'], payment_processed: ['orders', 'webhooks'], payment_refunded: ['orders', 'notifications'], stock_events: ['orders'], stock_reserved: ['payments'], user_registered: ['notifications'] };
 const topics = topicNames.map((topic, t) => {
   const partitions = topic.endsWith('.dlq') ? [{ partition: 0, first: 0, next: 14 }] : Array.from({ length: 4 }, (_, p) => ({ partition: p, first: 0, next: 2000 + (hash(t * 10 + p) % 900) }));
-  return { pubsub: 'pubsub', server: 'localhost:9092', topic, messages: partitions.reduce((n, p) => n + p.next - p.first, 0), partitions, groups: (consumers[topic] ?? []).map((group) => ({ group, lag: group === 'payments' ? 37 : hash(t, 5) % 3, offsets: partitions.map((p) => ({ partition: p.partition, offset: p.next - (group === 'payments' ? 9 : 0) })) })) };
+  return { pubsub: ['pubsub'], server: 'localhost:9092', topic, messages: partitions.reduce((n, p) => n + p.next - p.first, 0), partitions, groups: (consumers[topic] ?? []).map((group) => ({ group, lag: group === 'payments' ? 37 : hash(t, 5) % 3, offsets: partitions.map((p) => ({ partition: p.partition, offset: p.next - (group === 'payments' ? 9 : 0) })) })) };
 });
 let deadLetters = Array.from({ length: 14 }, (_, i) => ({ id: `order_status_changed.dlq/0/${i}`, topic: 'order_status_changed', eventId: `evt-${hash(i, 8).toString(16)}`, type: 'orders.v1.order_status_changed', source: 'orders', subject: orderId(i + 20), at: iso(start - 500_000 - i * 95_000), replayedAt: i > 11 ? iso(start - 90_000) : null, attempts: 6, consumer: i % 2 ? 'webhooks' : 'notifications', cause: 'status 500: the mail server refused the recipient', event: { specversion: '1.0', id: `evt-${hash(i, 8).toString(16)}`, type: 'orders.v1.order_status_changed', source: 'orders', subject: orderId(i + 20), datacontenttype: 'application/json', data: { orderId: orderId(i + 20), status: 'CONFIRMED', previous: 'PENDING' } } }));
 const config = [['approval-threshold', '50000'], ['order-mode', 'orchestrated'], ['fault-payment-failure-percent', '0'], ['fault-slow-inventory-ms', '0'], ['fault-broker-lag-ms', '0']].map(([key, value]) => ({ store: 'configstore', key, value, version: '1' }));
 const state = new Map();
-for (let i = 0; i < 3000; i++) state.set(`basket||usr_${hash(i, 31).toString(16).padStart(8, '0')}`, { value: { items: [{ productId: 'MUG-001', quantity: 1 + (i % 3) }], version: i }, etag: String(i + 1), expiresAt: i % 4 === 0 ? iso(start + 86_400_000 + i * 1000) : null });
+for (let i = 0; i < 3000; i++) state.set(`basket||usr_${hash(i, 31).toString(16).padStart(8, '0')}`, { value: JSON.stringify({ items: [{ productId: 'MUG-001', quantity: 1 + (i % 3) }], version: i }), etag: String(i + 1), expiresAt: i % 4 === 0 ? iso(start + 86_400_000 + i * 1000) : null });
 
 const chartAt = (chart, series, at) => {
   const wave = Math.sin(at / 180_000 + series) * 0.35 + Math.sin(at / 41_000 + chart * 3 + series * 2) * 0.2 + (hash(Math.floor(at / 5000), chart * 17 + series) % 100) / 330;
   return Math.max(0, charts[chart].scale * (0.55 + wave) * (1 - series * 0.13));
 };
 const charts = [
-  { id: 'requests', title: 'Requests', unit: '1/s', kind: 'area', labels: ['gateway', 'orders', 'inventory', 'payments'], scale: 42 },
-  { id: 'errors', title: 'Errors', unit: '1/s', kind: 'line', labels: ['gateway', 'orders', 'payments'], scale: 0.6 },
+  { id: 'requests', title: 'Requests', unit: 'per second', kind: 'area', labels: ['gateway', 'orders', 'inventory', 'payments'], scale: 42 },
+  { id: 'errors', title: 'Errors', unit: 'per second', kind: 'line', labels: ['gateway', 'orders', 'payments'], scale: 0.6 },
   { id: 'p95', title: 'Latency, 95th percentile', unit: 'ms', kind: 'line', labels: ['gateway', 'orders', 'inventory', 'payments'], scale: 48 },
-  { id: 'cpu', title: 'CPU', unit: '%', kind: 'line', labels: ['platform', 'orders', 'gateway', 'postgres'], scale: 18 },
+  { id: 'cpu', title: 'CPU', unit: 'percent of one', kind: 'line', labels: ['platform', 'orders', 'gateway', 'postgres'], scale: 18 },
   { id: 'memory', title: 'Memory', unit: 'bytes', kind: 'line', labels: ['platform', 'orders', 'gateway', 'postgres'], scale: 210_000_000 },
-  { id: 'orders', title: 'Orders', unit: '1/s', kind: 'area', labels: ['placed', 'confirmed'], scale: 9 },
-  { id: 'workflows', title: 'Workflow turns', unit: '1/s', kind: 'area', labels: ['orders', 'payments'], scale: 80 },
+  { id: 'orders', title: 'Orders', unit: 'per second', kind: 'area', labels: ['placed', 'confirmed'], scale: 9 },
+  { id: 'workflows', title: 'Workflow turns', unit: 'per second', kind: 'area', labels: ['orders', 'payments'], scale: 80 },
   { id: 'lag', title: 'Pub/sub lag', unit: 'messages', kind: 'line', labels: ['payments', 'notifications'], scale: 20 },
-  { id: 'calls', title: 'API calls by building block', unit: '1/s', kind: 'area', labels: ['invocation', 'state', 'pubsub', 'workflow'], scale: 60 },
+  { id: 'calls', title: 'API calls by building block', unit: 'per second', kind: 'area', labels: ['invocation', 'state', 'pubsub', 'workflow'], scale: 60 },
 ];
 const chartsOfAnHour = () => charts.map(({ id, title, unit, kind, labels }, c) => ({ id, title, unit, kind, series: labels.map((label, s) => ({ label, points: Array.from({ length: 720 }, (_, n) => { const at = Math.floor(Date.now() / 5000) * 5000 - (719 - n) * 5000; return [at, chartAt(c, s, at)]; }) })) }));
-const sample = () => { const at = Math.floor(Date.now() / 5000) * 5000; return { at, charts: charts.map((c, i) => ({ id: c.id, series: c.labels.map((label, s) => ({ label, value: chartAt(i, s, at) })) })) }; };
+const sample = () => { const at = Math.floor(Date.now() / 5000) * 5000; return { at: iso(at), charts: Object.fromEntries(charts.map((c, i) => [c.id, Object.fromEntries(c.labels.map((label, s) => [label, chartAt(i, s, at)]))])) }; };
 const calls = () => apps.flatMap((app, a) => ['invocation', 'state', 'pubsub', 'workflow', 'configuration'].filter((_, b) => hash(a * 7 + b) % 3 !== 0).map((block, b) => ({ app, block, perSecond: (hash(a * 11 + b + (Date.now() >> 11)) % 300) / 10, errorsPerSecond: app === 'orders' && block === 'invocation' ? 1.4 : 0 })));
 
 let lines = counts.lines;
@@ -172,7 +172,7 @@ const routes = [
   ['GET', /^\/dapr\/resiliency$/, () => ({ policies: [{ kind: 'timeout', name: 'call', value: '10s' }, { kind: 'retry', name: 'unreachable', policy: 'exponential', duration: '100ms', maxInterval: '1s', maxRetries: 3 }, { kind: 'circuitBreaker', name: 'shared', maxRequests: 2, interval: '10s', timeout: '5s', trip: 'consecutiveFailures >= 20' }], targets: [{ kind: 'app', name: 'inventory', timeout: 'call', retry: 'unreachable' }, { kind: 'app', name: 'notifications', timeout: 'call', retry: 'unreachable', circuitBreaker: 'shared' }, { kind: 'component', name: 'pubsub', direction: 'inbound', retry: 'delivery' }], breakers: [{ app: 'orders', target: 'payments', policy: 'shared', state: states.get('payments') === 'healthy' ? 'closed' : 'open', consecutiveFailures: states.get('payments') === 'healthy' ? 0 : 23, openUntil: states.get('payments') === 'healthy' ? null : iso(Date.now() + 4000) }, { app: 'gateway', target: 'notifications', policy: 'shared', state: 'closed', consecutiveFailures: 0, openUntil: null }] })],
   ['GET', /^\/dapr\/actors$/, () => [{ type: 'Basket', app: 'basket', active: 214, entities: ['usr_1f03', 'usr_88ab', 'usr_91c2'] }, { type: 'dapr.internal.default.orders.workflow', app: 'orders', active: 37, entities: null }]],
   ['GET', /^\/dapr\/locks$/, () => [{ store: 'lockstore', resource: 'orders-sweep', owner: 'orders-5002', expiresAt: iso(Date.now() + 21_000) }]],
-  ['GET', /^\/dapr\/jobs$/, () => [{ app: 'orders', name: 'sweep-orders', schedule: '@every 30s', dueAt: iso(Date.now() + 12_000), repeats: null, data: null }, { app: 'inventory', name: 'expire-reservations', schedule: '0 */5 * * * *', dueAt: iso(Date.now() + 190_000), repeats: 10, data: { batch: 100 } }]],
+  ['GET', /^\/dapr\/jobs$/, () => ({ next: null, items: [{ app: 'orders', name: 'sweep-orders', schedule: '@every 30s', dueAt: iso(Date.now() + 12_000), repeats: null, data: null }, { app: 'inventory', name: 'expire-reservations', schedule: '0 */5 * * * *', dueAt: iso(Date.now() + 190_000), repeats: 10, data: '{"batch":100}' }] })],
   ['GET', /^\/dapr\/reminders$/, () => ({ items: Array.from({ length: 40 }, (_, i) => ({ actorType: 'Basket', actorId: `usr_${hash(i, 3).toString(16)}`, name: 'expire', dueAt: iso(start + i * 60_000), period: 'PT1H' })), next: null })],
   ['GET', /^\/dapr\/calls$/, calls],
   ['GET', /^\/dapr\/topics$/, () => topics],
@@ -182,7 +182,7 @@ const routes = [
     const limit = Number(q.get('limit') ?? 50);
     const from = Math.max(p.first, Number(q.get('from') ?? Math.max(p.first, p.next - limit)));
     const items = [];
-    for (let o = from; o < p.next && items.length < limit; o++) items.push({ partition: p.partition, offset: o, key: orderId(o), at: iso(start - (p.next - o) * 4000), headers: { traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01` }, value: { specversion: '1.0', id: `evt-${o}`, type: `orders.v1.${t.topic}`, source: 'orders', subject: orderId(o), traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01`, data: { orderId: orderId(o), status: 'CONFIRMED' } } });
+    for (let o = from; o < p.next && items.length < limit; o++) items.push({ partition: p.partition, offset: o, key: orderId(o), at: iso(start - (p.next - o) * 4000), headers: { traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01` }, value: JSON.stringify({ specversion: '1.0', id: `evt-${o}`, type: `orders.v1.${t.topic}`, source: 'orders', subject: orderId(o), traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01`, data: { orderId: orderId(o), status: 'CONFIRMED' } }) });
     return { items, next: from + items.length < p.next ? String(from + items.length) : null };
   }],
   ['GET', /^\/dead-letters$/, (m, q) => deadLetters.filter((d) => q.get('all') === 'true' || !d.replayedAt)],
@@ -193,10 +193,10 @@ const routes = [
   ['GET', /^\/dapr\/state\/([^/]+)\/([^/]+)$/, (m, q) => {
     const keys = [...state.keys()].sort().filter((k) => k.startsWith(q.get('prefix') ?? '') && k > (q.get('after') ?? ''));
     const limit = Number(q.get('limit') ?? 100);
-    return { items: keys.slice(0, limit).map((key) => ({ key, etag: state.get(key).etag, expiresAt: state.get(key).expiresAt, bytes: JSON.stringify(state.get(key).value).length })), next: keys.length > limit ? keys[limit - 1] : null };
+    return { items: keys.slice(0, limit).map((key) => ({ key, etag: state.get(key).etag, expiresAt: state.get(key).expiresAt, bytes: state.get(key).value.length })), next: keys.length > limit ? keys[limit - 1] : null };
   }],
   ['GET', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key]) => (state.has(decode(key)) ? { key: decode(key), ...state.get(decode(key)) } : missing('such key'))],
-  ['PUT', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key], q, body, req) => { const old = state.get(decode(key)); if (old && req.headers['if-match'] !== old.etag) throw new Problem(412, 'Somebody else changed it', 'The value has another ETag by now: look at it again.'); state.set(decode(key), { ...old, value: body.value ?? body, etag: String(Number(old?.etag ?? 0) + 1) }); note('state.put', decode(key)); }],
+  ['PUT', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key], q, body, req) => { const old = state.get(decode(key)); if (old && req.headers['if-match'] !== old.etag) throw new Problem(412, 'Somebody else changed it', 'The value has another ETag by now: look at it again.'); state.set(decode(key), { ...old, value: typeof body === 'string' ? body : JSON.stringify(body), etag: String(Number(old?.etag ?? 0) + 1) }); note('state.put', decode(key)); }],
   ['DELETE', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key]) => { state.delete(decode(key)); note('state.delete', decode(key)); }],
   ['GET', /^\/dapr\/configuration$/, () => config],
   ['PUT', /^\/dapr\/configuration\/([^/]+)\/([^/]+)$/, ([, , key], q, body) => { const item = config.find((c) => c.key === decode(key)) ?? missing('such item'); item.value = body.value; item.version = String(Number(item.version) + 1); note('configuration.set', item.key, { value: body.value }); }],
@@ -264,7 +264,7 @@ createServer(async (request, response) => {
     for (const [method, pattern, answer] of routes) {
       const match = method === request.method && pattern.exec(path);
       if (!match) continue;
-      const body = answer(match, url.searchParams, text ? JSON.parse(text) : undefined, request);
+      const body = answer(match, url.searchParams, text ? (request.headers['content-type'] === 'text/plain' ? text : JSON.parse(text)) : undefined, request);
       if (slow) await new Promise((r) => setTimeout(r, slow));
       return body === undefined ? response.writeHead(204).end() : response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     }

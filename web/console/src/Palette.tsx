@@ -25,7 +25,13 @@ export function Palette({ onClose, apps }: { onClose: () => void; apps: readonly
   const [chosen, setChosen] = useState(0);
   const list = useId();
   const found = useMemo(() => jumps(text, [...pages, ...apps.map((a): Target => ({ label: a, hint: 'its logs', to: `/logs?app=${a}` }))]).slice(0, 12), [text, apps]);
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
   useEffect(() => {
     dialog.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
   }, [chosen]);

@@ -154,11 +154,11 @@ describe('logs', () => {
 describe('charts', () => {
   const chart = { id: 'c', title: '', unit: '', kind: 'line' as const, series: [{ label: 'a', points: [[0, 1], [5000, 2]] as [number, number | null][] }] }
   test('A sample joins its series; what is older than the span goes', () => {
-    const [c] = extend([chart], { at: 10_000, charts: [{ id: 'c', series: [{ label: 'a', value: 3 }, { label: 'new', value: 4 }] }] }, 7000)
+    const [c] = extend([chart], { at: 10_000, charts: { c: { a: 3, new: 4 } } }, 7000)
     assert.deepEqual(c!.series[0]!.points, [[5000, 2], [10_000, 3]])
     assert.deepEqual(c!.series[1], { label: 'new', points: [[10_000, 4]] })
   })
-  test('A sample that is there already changes nothing', () => assert.equal(extend([chart], { at: 5000, charts: [{ id: 'c', series: [{ label: 'a', value: 9 }] }] })[0]!.series[0]!.points.length, 2))
+  test('A sample that is there already changes nothing', () => assert.equal(extend([chart], { at: 5000, charts: { c: { a: 9 } } })[0]!.series[0]!.points.length, 2))
   test('The nearest point is found', () => {
     assert.deepEqual(nearest(chart.series[0]!.points, 2400), [0, 1])
     assert.deepEqual(nearest(chart.series[0]!.points, 2600), [5000, 2])

@@ -70,3 +70,9 @@ describe('extent', () => {
   test('It goes on to now while the instance runs', () => assert.equal(extentOf(history, at(0), false, t(999)).to, t(999)))
   test('Waiting fills no time but its ends', () => assert.deepEqual(busyTimes([step('wait', 'w', 0, 500), step('activity', 'A', 10, 5)], t(0)), [[t(0), t(0)], [t(500), t(500)], [t(10), t(15)]]))
 })
+
+describe('names', () => {
+  test('A wait is called after its event', () => assert.equal(rowsOf([step('wait', 'for event cancel without limit', 0, null)], 'X')[1]!.label, 'cancel'))
+  test('Waiting again for the same event is the same row', () =>
+    assert.equal(rowsOf([step('wait', 'for event cancel until 10:00', 0, 5), step('wait', 'for event cancel without limit', 6, null)], 'X').length, 2))
+})

@@ -57,7 +57,8 @@ async function send(method: string, path: string, options: { query?: Query; body
   if (method !== 'GET') headers['x-console'] = '1';
   const init: RequestInit = { method, headers, credentials: 'same-origin' };
   if (options.signal) init.signal = options.signal;
-  if (options.body !== undefined) {
+  if (options.body instanceof Blob) init.body = options.body;
+  else if (options.body !== undefined) {
     headers['content-type'] = 'application/json';
     init.body = JSON.stringify(options.body);
   }
@@ -78,7 +79,7 @@ export async function get<T>(path: string, query?: Query, signal?: AbortSignal):
   return (await response.json()) as T;
 }
 
-/** Answers without a body give undefined. */
+/** A Blob is sent as it is, everything else as JSON. Answers without a body give undefined. */
 export async function change<T = undefined>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, headers?: Record<string, string>): Promise<T> {
   const response = await send(method, path, { body, headers: headers ?? {} });
   const text = await response.text();

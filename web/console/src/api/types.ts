@@ -138,6 +138,8 @@ export interface Trace {
   ms: number;
   spans: Span[];
   orderId?: string | null;
+  /** Spans beyond those that are kept of one trace. */
+  dropped?: number | null;
 }
 
 export interface Chart {
@@ -151,7 +153,8 @@ export interface Chart {
 /** The newest sample of each chart, as the stream sends it. */
 export interface MetricsSample {
   at: number | string;
-  charts: { id: string; series: { label: string; value: number | null }[] }[];
+  /** By chart, then by label. */
+  charts: Record<string, Record<string, number | null>>;
 }
 
 export interface Business {
@@ -159,6 +162,8 @@ export interface Business {
   revenue: { currency: string; minor: number }[];
   today: { orders: number; minor: number; currency?: string | null };
   stock: { sku: string; name: string; available: number; reserved: number }[];
+  /** What could not be read, and why; the rest is there. */
+  missing?: string[] | null;
   at: string;
 }
 
@@ -209,6 +214,7 @@ export interface Resiliency {
 export interface Breaker {
   app: string;
   target: string;
+  key?: string | null;
   policy: string;
   state: 'closed' | 'open' | 'halfOpen';
   consecutiveFailures: number;
@@ -254,7 +260,7 @@ export interface CallRate {
 }
 
 export interface Topic {
-  pubsub: string;
+  pubsub: string[];
   server: string;
   topic: string;
   messages: number;
@@ -322,8 +328,8 @@ export interface WorkflowSummary {
   id: string;
   name: string;
   status: WorkflowStatus;
-  createdAt: string;
-  updatedAt: string;
+  createdAt?: string | null;
+  updatedAt?: string | null;
   customStatus?: string | null;
 }
 
@@ -339,14 +345,18 @@ export interface Awaited {
   name: string;
   since?: string | null;
   until?: string | null;
+  childId?: string | null;
 }
 
 export interface WorkflowInstance extends WorkflowSummary {
   input?: unknown;
   output?: unknown;
   failure?: Failure | string | null;
-  parent?: { app?: string | null; id: string } | string | null;
+  parent?: { app?: string | null; id?: string | null; name?: string | null } | null;
+  rerunOf?: string | null;
   awaiting: Awaited[];
+  /** Events that are durable and wait for the next turn. */
+  waiting?: string[] | null;
   traceId?: string | null;
 }
 
@@ -367,6 +377,9 @@ export type StepState = 'happened' | 'open' | 'succeeded' | 'failed' | 'unneeded
 
 export interface Step {
   number: number | null;
+  /** Number of the action, as `rerun` takes it; none for what happened from outside. */
+  action?: number | null;
+  turn?: number | null;
   kind: string;
   name: string;
   startedAt: string;

@@ -5,11 +5,10 @@ const hour = 3_600_000;
 /** Adds the newest sample to the charts and drops what is older than an hour before it. */
 export function extend(charts: readonly Chart[], sample: MetricsSample, span = hour): Chart[] {
   const at = typeof sample.at === 'number' ? sample.at : Date.parse(sample.at);
-  const byId = new Map(sample.charts.map((c) => [c.id, c]));
   return charts.map((chart) => {
-    const news = byId.get(chart.id);
+    const news = sample.charts[chart.id];
     if (!news) return chart;
-    const values = new Map(news.series.map((s) => [s.label, s.value]));
+    const values = new Map(Object.entries(news));
     const series = chart.series.map((s) => {
       const value = values.get(s.label);
       values.delete(s.label);

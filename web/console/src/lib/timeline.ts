@@ -56,9 +56,12 @@ export function closed(steps: readonly Step[], end: number): Step[] {
 
 const awaitedKinds: Record<string, Awaited['kind']> = { activity: 'activity', child: 'child', timer: 'timer', retry: 'timer', wait: 'event', event: 'event' };
 
+/** The event that is waited for: the timer behind it has more words. */
+export const nameOf = (step: Pick<Step, 'kind' | 'name'>): string => (step.kind === 'wait' ? (/^for event (\S+)/.exec(step.name)?.[1] ?? step.name) : step.name);
+
 /** What the instance waits for, as its open steps say. */
 export function awaitedOf(steps: readonly Step[]): Awaited[] {
-  return steps.filter((s) => s.state === 'open' && awaitedKinds[s.kind]).map((s) => ({ kind: awaitedKinds[s.kind]!, name: s.name, since: s.startedAt }));
+  return steps.filter((s) => s.state === 'open' && awaitedKinds[s.kind]).map((s) => ({ kind: awaitedKinds[s.kind]!, name: nameOf(s), since: s.startedAt }));
 }
 
 export const isRetryTimer = (step: Step): boolean => step.kind === 'retry' || (step.kind === 'timer' && /retry/i.test(step.name));
@@ -91,8 +94,8 @@ export function rowsOf(steps: readonly Step[], instance: string): Row[] {
       continue;
     }
     // Waiting twice for the same event is one line; a child of the same name is another child.
-    const key = step.kind === 'child' ? `child ${step.childId ?? step.number}` : step.kind === 'timer' ? `timer ${step.number}` : `${step.kind} ${step.name} ${step.compensation ? 'undo' : ''}`;
-    const found = row(key, step.kind, step.name, step.compensation === true);
+    const key = step.kind === 'child' ? `child ${step.childId ?? step.number}` : step.kind === 'timer' ? `timer ${step.number}` : `${step.kind} ${nameOf(step)} ${step.compensation ? 'undo' : ''}`;
+    const found = row(key, step.kind, nameOf(step), step.compensation === true);
     found.steps.push(step);
     found.state = step.state;
     if (step.kind === 'activity' || step.kind === 'child') lastFailed = step.state === 'failed' ? found : lastFailed === found ? null : lastFailed;

@@ -4,7 +4,7 @@ import { useLive, useLoad, useNow } from '../api/hooks';
 import type { AppStatus, Business, StackEvent, Status } from '../api/types';
 import { ago, bytes, count, dateTime, duration, money, number, percent, when, words } from '../lib/format';
 import { useStatus } from '../Shell';
-import { Act, Badge, Content, cx, Dialog, Empty, kit, Link, PageHead, Panel, Table, toneOf, useToast } from '../ui/kit';
+import { Act, Badge, Button, Content, cx, Dialog, Empty, kit, Link, PageHead, Panel, Table, toneOf, useMay, useToast } from '../ui/kit';
 import { messageOf } from '../api/api';
 import css from './pages.module.css';
 
@@ -71,6 +71,7 @@ const local = (url: string): string => {
 
 function Apps({ status }: { status: Status }) {
   const toast = useToast();
+  const may = useMay('operator');
   const now = useNow();
   const [stopping, setStopping] = useState<AppStatus | null>(null);
   const act = (app: string, action: string): Promise<unknown> => change('POST', `/apps/${segment(app)}/${action}`);
@@ -107,7 +108,7 @@ function Apps({ status }: { status: Status }) {
                 ) : (
                   <>
                     <Act role="operator" kind="quiet" run={() => act(a.app, 'restart')} done={`${a.app} was restarted`} label={`Restart ${a.app}`}>Restart</Act>
-                    <Act role="operator" kind="quiet" run={async () => setStopping(a)} label={`Stop ${a.app}`}>Stop</Act>
+                    <Button kind="quiet" disabled={!may} onClick={() => setStopping(a)} aria-label={`Stop ${a.app}`}>Stop</Button>
                   </>
                 )}
               </div>
@@ -183,7 +184,7 @@ function BusinessPanels() {
   }, business.reload);
   return (
     <>
-      <Panel title="Orders" flush note={business.data && `as of ${when(business.data.at)}`}>
+      <Panel title="Orders" flush note={business.data && (business.data.missing?.length ? business.data.missing.join('; ') : `as of ${when(business.data.at)}`)}>
         <Content of={business}>
           {(b) => {
             const all = b.orders.reduce((n, o) => n + o.count, 0);

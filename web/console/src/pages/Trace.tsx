@@ -51,6 +51,7 @@ export function TracePage({ id }: { id: string }) {
           <div><dt>began</dt><dd>{dateTime(t.at)}</dd></div>
           <div><dt>took</dt><dd>{duration(totalMs(t.spans))}</dd></div>
           <div><dt>spans</dt><dd>{count(t.spans.length)} of {count(servicesOf(t.spans).length)} services</dd></div>
+          {!!t.dropped && <div><dt>not kept</dt><dd>{count(t.dropped)} spans more</dd></div>}
           {errors > 0 && <div><dt>errors</dt><dd><Badge tone="bad">{count(errors)}</Badge></dd></div>}
         </dl>
       )}

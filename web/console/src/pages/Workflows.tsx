@@ -9,7 +9,8 @@ import { Badge, Button, cx, Empty, ErrorBox, kit, Link, PageHead, Skeleton, tone
 import { VirtualList } from '../ui/VirtualList';
 import css from './pages.module.css';
 
-type Change = Pick<WorkflowSummary, 'app' | 'id' | 'name' | 'status' | 'updatedAt'>;
+/** Of an instance that was removed only where it was. */
+type Change = Pick<WorkflowSummary, 'app' | 'id' | 'status' | 'updatedAt'> & { name?: string | null };
 const statuses = ['running', 'pending', 'suspended', 'completed', 'failed', 'terminated'] as const;
 const keyOf = (w: WorkflowSummary): string => `${w.app}/${w.id}`;
 const to = (w: WorkflowSummary): string => `/workflows/${segment(w.app)}/${segment(w.id)}`;
@@ -55,7 +56,8 @@ export function WorkflowsPage() {
       const change = data as Change;
       const id = `${change.app}/${change.id}`;
       const known = list.items.findIndex((w) => keyOf(w) === id);
-      if (known >= 0) setList((l) => ({ ...l, items: l.items.map((w) => (keyOf(w) === id ? { ...w, ...change } : w)) }));
+      if (change.status === 'removed') setList((l) => ({ ...l, items: l.items.filter((w) => keyOf(w) !== id) }));
+      else if (known >= 0) setList((l) => ({ ...l, items: l.items.map((w) => (keyOf(w) === id ? { ...w, ...change, name: change.name ?? w.name } : w)) }));
       else if ((!app || app === change.app) && (!status || status.split(',').includes(change.status)) && (!text || change.id.toLowerCase().includes(text.toLowerCase()))) setFresh((f) => (f.size >= 1000 ? f : new Map(f).set(id, change)));
     },
     () => setRound((r) => r + 1),
@@ -132,8 +134,8 @@ export function WorkflowsPage() {
                 <span>{w.customStatus ?? <span className={css['muted']}>–</span>}</span>
                 <span className={css['muted']}>{w.name}</span>
                 <span className={css['muted']}>{w.app}</span>
-                <time dateTime={w.createdAt} title={`${dateTime(w.createdAt)}, ${ago(w.createdAt, now)}`} className={css['muted']}>{when(w.createdAt, now)}</time>
-                <span className={css['muted']}>{duration(Math.max(0, (w.status === 'running' ? now : Date.parse(w.updatedAt)) - Date.parse(w.createdAt)))}</span>
+                {w.createdAt ? <time dateTime={w.createdAt} title={`${dateTime(w.createdAt)}, ${ago(w.createdAt, now)}`} className={css['muted']}>{when(w.createdAt, now)}</time> : <span className={css['muted']}>–</span>}
+                <span className={css['muted']}>{w.createdAt ? duration(Math.max(0, (w.status === 'running' || !w.updatedAt ? now : Date.parse(w.updatedAt)) - Date.parse(w.createdAt))) : '–'}</span>
               </Link>
             )}
           />

@@ -11,7 +11,7 @@ export function valueOf(value: number | null | undefined, unit: string): string 
   if (/^(bytes?|B)$/i.test(unit)) return bytes(value);
   if (/^(ms|milliseconds?)$/i.test(unit)) return duration(value);
   if (/^(s|seconds?)$/i.test(unit)) return duration(value * 1000);
-  if (unit === '%') return `${number(value)} %`;
+  if (unit === '%' || unit === 'percent of one') return `${number(value)} %`;
   return Math.abs(value) >= 10_000 ? compact(value) : number(value, Math.abs(value) < 10 ? 2 : 1);
 }
 

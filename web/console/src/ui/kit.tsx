@@ -183,16 +183,20 @@ export interface DialogProps {
   disabled?: boolean;
 }
 
-/** The browser's own dialog: it keeps the focus inside and gives it back. */
+/** The browser's own dialog: it keeps the focus inside. It leaves the page when it closes, so the focus is given back here. */
 export function Dialog({ title, open, onClose, children, action, danger, onAction, disabled }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   useEffect(() => {
-    if (open && !element.current?.open) element.current?.showModal();
-    if (!open) element.current?.close();
-    if (open) setError(undefined);
+    if (!open) return undefined;
+    const before = document.activeElement;
+    element.current?.showModal();
+    setError(undefined);
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, [open]);
   const act = async (): Promise<void> => {
     setBusy(true);

@@ -122,9 +122,9 @@ export function ResiliencyView() {
             ) : (
               <Table label="Circuit breakers" head={['Caller', 'Target', 'Policy', 'State', { text: 'Failures in a row', num: true }, 'Open until']}>
                 {r.breakers.map((b) => (
-                  <tr key={`${b.app} ${b.target} ${b.policy}`}>
+                  <tr key={`${b.app} ${b.target} ${b.key} ${b.policy}`}>
                     <td>{b.app}</td>
-                    <td>{b.target}</td>
+                    <td>{b.target}{b.key && <span className={kit['mono']}> {b.key}</span>}</td>
                     <td>{b.policy}</td>
                     <td><Badge tone={b.state === 'open' ? 'bad' : toneOf(b.state)}>{words(b.state)}</Badge></td>
                     <td className={kit['num']}>{count(b.consecutiveFailures)}</td>
@@ -202,19 +202,19 @@ export function Locks() {
 }
 
 export function Jobs() {
-  const jobs = useLoad<Job[]>('/dapr/jobs');
-  const reminders = useLoad<Page<Reminder> | Reminder[]>('/dapr/reminders', { limit: 200 });
+  const jobs = useLoad<Page<Job>>('/dapr/jobs', { limit: 1000 });
+  const reminders = useLoad<Page<Reminder>>('/dapr/reminders', { limit: 200 });
   const [failed, setFailed] = useState<unknown>();
   const now = useNow();
   const due = (at?: string | null) => (at ? <time dateTime={at} title={dateTime(at)}>{ago(at, now)}</time> : '–');
   const more = (next: string): void => {
-    get<Page<Reminder>>('/dapr/reminders', { limit: 200, after: next }).then((page) => reminders.set((r) => ({ items: [...(Array.isArray(r) ? r : (r?.items ?? [])), ...page.items], next: page.next })), setFailed);
+    get<Page<Reminder>>('/dapr/reminders', { limit: 200, after: next }).then((page) => reminders.set((r) => ({ items: [...(r?.items ?? []), ...page.items], next: page.next })), setFailed);
   };
   return (
     <div className={css['layout']}>
       <Panel title="Jobs" flush tools={<Button onClick={jobs.reload}>Look again</Button>}>
         <Content of={jobs}>
-          {(list) =>
+          {({ items: list }) =>
             list.length === 0 ? (
               <Empty>No job is scheduled.</Empty>
             ) : (
@@ -237,8 +237,7 @@ export function Jobs() {
       <Panel title="Reminders" flush tools={<Button onClick={reminders.reload}>Look again</Button>}>
         <Content of={reminders}>
           {(page) => {
-            const list = Array.isArray(page) ? page : page.items;
-            const next = Array.isArray(page) ? null : page.next;
+            const { items: list, next } = page;
             return list.length === 0 ? (
               <Empty>No actor has a reminder.</Empty>
             ) : (

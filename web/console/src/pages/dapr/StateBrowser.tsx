@@ -138,7 +138,7 @@ function Value({ path, onGone }: { path: string; onGone: () => void }) {
               action="Write"
               disabled={wasJson && json.error !== undefined}
               onAction={async () => {
-                await change('PUT', path, { value: wasJson ? json.value : text }, headers);
+                await change('PUT', path, new Blob([wasJson ? JSON.stringify(json.value) : (text ?? '')], { type: wasJson ? 'application/json' : 'text/plain' }), headers);
                 toast('ok', `${v.key} is written`);
                 value.reload();
               }}

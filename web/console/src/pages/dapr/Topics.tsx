@@ -3,7 +3,7 @@ import { segment } from '../../api/api';
 import { useLive, useLoad } from '../../api/hooks';
 import type { Page, Topic, TopicMessage } from '../../api/types';
 import { clock, count, dateTime } from '../../lib/format';
-import { brief } from '../../lib/json';
+import { brief, unwrap } from '../../lib/json';
 import { useParameters } from '../../router';
 import { Badge, Button, Content, cx, Empty, Facts, Field, Json, kit, Link, Panel, Table } from '../../ui/kit';
 import css from './dapr.module.css';
@@ -33,7 +33,7 @@ export function Topics() {
                   return (
                     <tr key={`${t.server} ${t.topic}`} className={t === chosen ? css['chosen'] : undefined}>
                       <td><button type="button" className={css['rowButton']} onClick={() => setParameters({ topic: t.topic, partition: null, from: null })} aria-pressed={t === chosen}>{t.topic}</button></td>
-                      <td>{t.pubsub} <span className={kit['note']}>{t.server}</span></td>
+                      <td>{t.pubsub.join(', ')} <span className={kit['note']}>{t.server}</span></td>
                       <td className={kit['num']}>{count(t.messages)}</td>
                       <td className={kit['num']}>{t.partitions.length}</td>
                       <td>
@@ -73,7 +73,7 @@ function TopicView({ topic }: { topic: Topic }) {
     setParameters({ from: String(Math.max(partition.first, to)) });
   };
   const traceOf = (m: TopicMessage): string | undefined => {
-    const parent = (m.value as { traceparent?: unknown } | null)?.traceparent ?? m.headers?.['traceparent'];
+    const parent = (unwrap(m.value) as { traceparent?: unknown } | null)?.traceparent ?? m.headers?.['traceparent'];
     return typeof parent === 'string' ? /^00-([0-9a-f]{32})-/.exec(parent)?.[1] : undefined;
   };
   return (
@@ -102,7 +102,7 @@ function TopicView({ topic }: { topic: Topic }) {
                     <td className={kit['num']}><button type="button" className={css['rowButton']} onClick={() => setOpen(m)} aria-label={`Message at offset ${m.offset}`}>{m.offset}</button></td>
                     <td><time dateTime={m.at} title={dateTime(m.at)}>{clock(m.at)}</time></td>
                     <td className={kit['mono']}>{m.key}</td>
-                    <td className={kit['mono']}>{brief((m.value as { data?: unknown } | null)?.data ?? m.value, 110)}</td>
+                    <td className={kit['mono']}>{brief((unwrap(m.value) as { data?: unknown } | null)?.data ?? m.value, 110)}</td>
                   </tr>
                 ))}
               </Table>

@@ -68,7 +68,7 @@ export function Actions({ instance, onChanged }: { instance: WorkflowInstance; o
         <p>What it has begun goes on; its results and events wait until it is resumed.</p>
       </Dialog>
       <Dialog title={`Terminate ${instance.id}?`} open={open === 'terminate'} onClose={close} action="Terminate" danger disabled={json.error !== undefined} onAction={() => act('terminate', json.value === undefined ? {} : { output: json.value }, 'It is terminated')}>
-        <p>It ends at once, without its compensations: what it has done stays done. To undo an order, raise its event cancel instead.</p>
+        <p>It ends at once with its children, without its compensations: what it has done stays done. To undo an order, raise its event cancel instead.</p>
         <Field label="Output, as JSON; may be empty">
           <textarea className={kit['area']} rows={3} value={data} onChange={(e) => setData(e.target.value)} spellCheck={false} />
         </Field>
@@ -113,7 +113,7 @@ export function Rerun({ instance, step, onClose }: { instance: WorkflowInstance;
       action="Run again"
       disabled={isEdited && json.error !== undefined}
       onAction={async () => {
-        const made = await change<{ id?: string; newId?: string } | undefined>('POST', `/workflows/${segment(instance.app)}/${segment(instance.id)}/rerun`, { from: step!.number, ...(newId.trim() ? { newId: newId.trim() } : {}), ...(isEdited ? { input: json.value } : {}) });
+        const made = await change<{ id?: string; newId?: string } | undefined>('POST', `/workflows/${segment(instance.app)}/${segment(instance.id)}/rerun`, { from: step!.action, ...(newId.trim() ? { newId: newId.trim() } : {}), ...(isEdited ? { input: json.value } : {}) });
         const id = made?.id ?? made?.newId ?? newId.trim();
         toast('ok', id ? `${id} runs` : 'It runs again');
         if (id) navigate(`/workflows/${segment(instance.app)}/${segment(id)}`);

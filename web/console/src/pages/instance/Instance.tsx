@@ -113,7 +113,9 @@ const noSpans: Trace['spans'] = [];
 function Life({ instance, history, trace, traceId, traceError, retryTrace, logs, logsError, retryLogs }: LifeProps) {
   const ended = isOver(instance.status);
   const clockNow = useNow();
-  const now = ended ? Date.parse(instance.updatedAt) : Math.max(clockNow, Date.parse(instance.updatedAt));
+  const createdAt = instance.createdAt ?? history.events[0]?.at ?? instance.updatedAt ?? new Date(clockNow).toISOString();
+  const updated = Date.parse(instance.updatedAt ?? createdAt);
+  const now = ended ? updated : Math.max(clockNow, updated);
   const [parameters, setParameters] = useParameters();
   const [turn, setTurn] = useState<number | null>(() => (parameters.has('turn') ? Number(parameters.get('turn')) - 1 : null));
   const [isPlaying, setPlaying] = useState(false);
@@ -126,7 +128,7 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
   const current = turn === null ? undefined : turns[Math.min(turn, turns.length - 1)];
   const steps = useMemo(() => (current ? stepsAt(history.steps, current.at) : ended ? closed(history.steps, now) : history.steps), [history, current, ended, now]);
   const rows = useMemo(() => rowsOf(steps, instance.name), [steps, instance.name]);
-  const extent = useMemo(() => extentOf(history, instance.createdAt, ended, now), [history, instance.createdAt, ended, now]);
+  const extent = useMemo(() => extentOf(history, createdAt, ended, now), [history, createdAt, ended, now]);
   const at = current ? current.at : now;
   const chosen = selected ? (steps.find((s) => same(s, selected)) ?? null) : null;
   const window_: Moment | null = chosen ? { from: Date.parse(chosen.startedAt), to: chosen.ms !== null && chosen.ms !== undefined ? Date.parse(chosen.startedAt) + chosen.ms : chosen.state === 'open' ? at : Date.parse(chosen.startedAt) } : null;
@@ -150,8 +152,8 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
     setPlaying((p) => !p);
   };
   const choose = (event: HistoryEvent): void => {
-    const of = event.detail?.['scheduled'] ?? event.detail?.['taskScheduledId'] ?? event.detail?.['scheduledId'] ?? event.detail?.['timerId'] ?? event.number;
-    const step = history.steps.find((s) => s.number === of) ?? history.steps.find((s) => s.name === event.name && s.startedAt === event.at);
+    const of = event.detail?.['of'] ?? event.detail?.['action'];
+    const step = (of === undefined ? undefined : history.steps.find((s) => s.action === of)) ?? history.steps.find((s) => s.name === event.name && s.startedAt === event.at);
     if (step) setSelected(step);
   };
 
@@ -167,9 +169,11 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
         <div><dt>workflow</dt><dd>{instance.name}</dd></div>
         <div><dt>app</dt><dd><Link to={`/logs?app=${segment(instance.app)}`}>{instance.app}</Link></dd></div>
         {instance.customStatus && !current && <div><dt>step</dt><dd>{instance.customStatus}</dd></div>}
-        <div><dt>created</dt><dd><time dateTime={instance.createdAt} title={dateTime(instance.createdAt)}>{when(instance.createdAt)}, {ago(instance.createdAt, clockNow)}</time></dd></div>
-        <div><dt>{ended ? 'took' : 'runs for'}</dt><dd>{duration(Math.max(0, now - Date.parse(instance.createdAt)))}</dd></div>
-        {instance.parent && <div><dt>child of</dt><dd><Link to={`/workflows/${segment((typeof instance.parent === 'object' && instance.parent.app) || instance.app)}/${segment(typeof instance.parent === 'string' ? instance.parent : instance.parent.id)}`}>{typeof instance.parent === 'string' ? instance.parent : instance.parent.id}</Link></dd></div>}
+        <div><dt>created</dt><dd><time dateTime={createdAt} title={dateTime(createdAt)}>{when(createdAt)}, {ago(createdAt, clockNow)}</time></dd></div>
+        <div><dt>{ended ? 'took' : 'runs for'}</dt><dd>{duration(Math.max(0, now - Date.parse(createdAt)))}</dd></div>
+        {instance.parent?.id && <div><dt>child of</dt><dd><Link to={`/workflows/${segment(instance.parent.app ?? instance.app)}/${segment(instance.parent.id)}`}>{instance.parent.id}</Link></dd></div>}
+        {instance.rerunOf && <div><dt>runs again</dt><dd><Link to={`/workflows/${segment(instance.app)}/${segment(instance.rerunOf)}`}>{instance.rerunOf}</Link></dd></div>}
+        {!!instance.waiting?.length && <div><dt>next turn</dt><dd>{instance.waiting.join(', ')}</dd></div>}
         {traceId && <div><dt>trace</dt><dd><Link to={`/traces/${traceId}`} className={kit['mono']}>{traceId.slice(0, 16)}…</Link></dd></div>}
         <div><dt>logs</dt><dd><Link to={traceId ? `/logs?trace=${traceId}` : `/logs?text=${segment(instance.id)}`}>in the log view</Link></dd></div>
       </dl>
@@ -185,7 +189,7 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
             {awaiting.map((a, i) => (
               <li key={`${a.kind} ${a.name} ${i}`}>
                 <Badge tone="wait">{a.kind}</Badge>
-                <strong>{a.name}</strong>
+                <strong>{a.childId ? <Link to={`/workflows/${segment(instance.app)}/${segment(a.childId)}`}>{a.name}</Link> : a.name}</strong>
                 {a.since && !current && <span className={kit['note']}>for {duration(Math.max(0, now - Date.parse(a.since)))}</span>}
                 {a.until && Date.parse(a.until) > clockNow && Date.parse(a.until) < clockNow + 400 * 86_400_000 && !current && <span className={kit['note']}>, until {when(a.until)}</span>}
               </li>

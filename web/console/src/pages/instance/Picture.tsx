@@ -4,7 +4,7 @@ import type { LogLine, Span, Step, WorkflowInstance } from '../../api/types';
 import { clock, duration, number } from '../../lib/format';
 import { brief } from '../../lib/json';
 import { foldedAxis, linearAxis, position, ticks, timeAt, type Axis } from '../../lib/scale';
-import { attemptsOf, busyTimes, isMark, isRetryTimer, isWait, turnAt, type Extent, type Row, type Turn } from '../../lib/timeline';
+import { attemptsOf, busyTimes, isMark, isRetryTimer, isWait, nameOf, turnAt, type Extent, type Row, type Turn } from '../../lib/timeline';
 import { servicesOf } from '../../lib/waterfall';
 import { Button, cx, kit, toneOf, type Tone } from '../../ui/kit';
 import css from './instance.module.css';
@@ -43,7 +43,7 @@ const endOf = (s: Step, now: number): number => (s.ms === null || s.ms === undef
 export function describe(step: Step): string {
   const attempt = step.attempt && step.attempt > 1 ? `, attempt ${step.attempt}` : '';
   const took = step.ms !== null && step.ms !== undefined ? `, ${duration(step.ms)}` : '';
-  return `${step.name || step.kind}${attempt}${step.compensation ? ', compensation' : ''}: ${step.state}${took}, at ${duration(step.offsetMs)}${step.output !== undefined && step.output !== null ? `, gave ${brief(step.output, 60)}` : ''}`;
+  return `${nameOf(step) || step.kind}${attempt}${step.compensation ? ', compensation' : ''}: ${step.state}${took}, at ${duration(step.offsetMs)}${step.output !== undefined && step.output !== null ? `, gave ${brief(step.output, 60)}` : ''}`;
 }
 
 function barTone(step: Step): Tone {

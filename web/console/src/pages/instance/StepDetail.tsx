@@ -1,7 +1,7 @@
 import { segment } from '../../api/api';
 import type { Failure, Step, WorkflowInstance } from '../../api/types';
 import { clock, dateTime, duration } from '../../lib/format';
-import { isRetryTimer, type Row } from '../../lib/timeline';
+import { isRetryTimer, nameOf, type Row } from '../../lib/timeline';
 import { Badge, Button, Copy, Facts, Json, kit, Link, Panel, toneOf, useMay } from '../../ui/kit';
 import { pretty } from '../../lib/json';
 import css from './instance.module.css';
@@ -55,7 +55,7 @@ export function StepDetail({ step, row, instance, onSelect, onRerun }: { step: S
     );
   const attempts = row?.steps.filter((s) => !isRetryTimer(s)) ?? [];
   return (
-    <Panel title={step.name || step.kind} tools={<Badge tone={step.state === 'open' ? 'wait' : toneOf(step.state)}>{step.state}</Badge>}>
+    <Panel title={nameOf(step) || step.kind} tools={<Badge tone={step.state === 'open' ? 'wait' : toneOf(step.state)}>{step.state}</Badge>}>
       <div className={css['detail']}>
         {attempts.length > 1 && (
           <div className={css['attempts']} role="group" aria-label="Attempts">
@@ -72,14 +72,14 @@ export function StepDetail({ step, row, instance, onSelect, onRerun }: { step: S
             ['began', <time key="b" dateTime={step.startedAt} title={dateTime(step.startedAt)}>{clock(step.startedAt)}, {duration(step.offsetMs)} after the start</time>],
             ['took', step.ms !== null && step.ms !== undefined ? duration(step.ms) : step.state === 'open' ? 'not over' : null],
             !!step.attempt && ['attempt', String(step.attempt)],
-            step.number !== null && ['event', `#${step.number}`],
+            step.action !== null && step.action !== undefined && ['action', `#${step.action}`],
             !!step.childId && ['child', <Link key="c" to={`/workflows/${segment(instance.app)}/${segment(step.childId!)}`} className={kit['mono']}>{step.childId}</Link>],
           ]}
         />
         {step.failure && <FailureBox failure={step.failure} />}
         <Value name="Input" value={step.input} />
         <Value name="Output" value={step.output} />
-        {step.number !== null && (step.kind === 'activity' || step.kind === 'child') && (
+        {step.action !== null && step.action !== undefined && (step.kind === 'activity' || step.kind === 'child') && (
           <div>
             <Button onClick={() => onRerun(step)} disabled={!may}>Run again from here</Button>
           </div>
