@@ -115,7 +115,7 @@ public sealed class EveryPageTests(MockFixture console)
     private static async Task LoadedAsync(IPage page, string heading)
     {
         await page.GetByRole(AriaRole.Heading, new() { Level = 1, NameRegex = new("^" + System.Text.RegularExpressions.Regex.Escape(heading)) }).WaitForAsync();
-        await Assertions.Expect(page.GetByLabel("Loading")).ToHaveCountAsync(0, new() { Timeout = Chromium.Patience });
+        await Assertions.Expect(page.GetByLabel("Loading")).ToHaveCountAsync(0);
         await page.EvaluateAsync("async () => { await document.fonts.ready }");
     }
 }

@@ -68,6 +68,7 @@ public sealed class MockFixture : IAsyncLifetime
     {
         if (Chromium.Path is null)
             return;
+        Microsoft.Playwright.Assertions.SetDefaultExpectTimeout(Chromium.Patience);
         _chromium = await Chromium.StartAsync();
         _console = await MockConsole.StartAsync();
     }
