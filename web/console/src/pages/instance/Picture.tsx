@@ -221,7 +221,7 @@ function Lane({ row, x, now, selected, onSelect }: { row: Row; x: (t: number) =>
       <button type="button" className={css['label']} onClick={() => main && onSelect(main)} aria-pressed={row.steps.some(isSelected)}>
         {row.compensation && <span className={css['undo']} aria-hidden="true">↶</span>}
         <span>{row.kind === 'instance' ? 'instance' : row.label}</span>
-        <small>{row.kind === 'instance' ? '' : [row.kind === 'activity' ? '' : row.kind === 'wait' ? 'event' : row.kind, attempts > 1 ? `${attempts} tries` : '', total !== null && row.state !== 'open' && !row.steps.every(isWait) ? duration(total) : ''].filter(Boolean).join(', ')}</small>
+        <small>{row.kind === 'instance' ? '' : [row.kind === 'activity' ? '' : row.kind === 'wait' ? 'event' : row.kind, attempts > 1 ? `${attempts} tries` : '', total !== null && attempts < 2 && row.state !== 'open' && !row.steps.every(isWait) ? duration(total) : ''].filter(Boolean).join(', ')}</small>
         {row.state === 'open' && <i className={css['swatch']} style={{ background: 'var(--wait)' }} aria-hidden="true" />}
         {main && <span className={kit['hidden']}>{row.kind === 'instance' ? '' : `, ${describe(main)}`}</span>}
       </button>
