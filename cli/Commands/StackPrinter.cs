@@ -59,6 +59,8 @@ internal sealed class StackPrinter(IAnsiConsole console, bool timed = false)
             console.Write(components);
         }
 
+        if (status.ConsoleUrl is { } url)
+            console.WriteLine($"operations console {url}");
         console.WriteLine($"pid {status.Pid}, up {TimeSpan.FromSeconds(status.UptimeSeconds):d\\.hh\\:mm\\:ss}, memory {Megabytes(status.ResidentBytes)} "
             + $"(runtime with every sidecar {Megabytes(status.RuntimeResidentBytes)})");
     }

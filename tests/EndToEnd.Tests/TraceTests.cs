@@ -18,7 +18,7 @@ public sealed class TraceTests(StackFixture stack)
     {
         var trace = ActivityTraceId.CreateRandom().ToHexString();
         using var http = new HttpClient { BaseAddress = new Uri(stack.GatewayUrl) };
-        var order = await OrderAsync(http, $"trace-{Guid.NewGuid():N}@example.com", $"00-{trace}-{ActivitySpanId.CreateRandom().ToHexString()}-01");
+        var order = await OrderAsync(stack, http, $"trace-{Guid.NewGuid():N}@example.com", $"00-{trace}-{ActivitySpanId.CreateRandom().ToHexString()}-01");
 
         var invariants = stack.Invariants();
         foreach (var (service, type) in new[]
@@ -37,7 +37,7 @@ public sealed class TraceTests(StackFixture stack)
     {
         var email = $"secret-{Guid.NewGuid():N}@example.com";
         using var http = new HttpClient { BaseAddress = new Uri(stack.GatewayUrl) };
-        await OrderAsync(http, email, null);
+        await OrderAsync(stack, http, email, null);
         // A sign-in that fails is logged; the address is not part of what is.
         using var failed = await http.PostAsJsonAsync("/api/v1/auth/login", new { email, password = "wrong-Passw0rd" }, Cancel);
 
@@ -50,7 +50,7 @@ public sealed class TraceTests(StackFixture stack)
     }
 
     /// <summary>Places an order with a card and waits for its confirmation.</summary>
-    private async Task<string> OrderAsync(HttpClient http, string email, string? traceParent)
+    internal static async Task<string> OrderAsync(StackFixture stack, HttpClient http, string email, string? traceParent)
     {
         using var gateway = stack.Gateway(TimeSpan.FromMinutes(1));
         using var oper = stack.Operator(gateway);
