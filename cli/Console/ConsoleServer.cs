@@ -36,7 +36,8 @@ internal sealed class ConsoleServer : IAsyncDisposable
         if (!door.Loopback && !system.Accounts.Any)
             throw new CommandException($"The console does not listen on {door.Address} while nobody can sign in: ./platform console user add NAME --role admin");
         var app = Build(system, door, kestrel => kestrel.Listen(door.Address, port));
-        app.Run(system.Pages.AnswerAsync);
+        // Not a terminal step: endpoints run behind everything that is added here.
+        app.Use(next => context => context.GetEndpoint() is null ? system.Pages.AnswerAsync(context) : next(context));
         try
         {
             await app.StartAsync(cancel);
