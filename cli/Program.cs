@@ -16,6 +16,8 @@ try
         BenchCommand.Create(),
         WorkflowCommand.Create(),
         KubernetesCommand.Create(),
+        ImageCommand.Create(),
+        LoadTestCommand.Create(),
         PublishCommand.Create(),
         ChaosCommand.Create(),
         ConfigCommand.Create(),

@@ -5,6 +5,7 @@ COPY services/notifications/package.json services/notifications/package-lock.jso
 RUN npm ci --no-audit --no-fund
 COPY services/notifications/tsconfig.json ./
 COPY services/notifications/src src
+COPY services/notifications/templates templates
 RUN npm run build && npm prune --omit=dev
 
 FROM node:20-bookworm-slim

@@ -17,7 +17,7 @@ COPY workflows workflows
 COPY services services
 RUN test -f "services/${SERVICE}/${SERVICE}.csproj"
 RUN dotnet publish "services/${SERVICE}/${SERVICE}.csproj" -c Release -o /app -p:UseAppHost=true \
-    && ln -s "/app/${SERVICE}" /app/service
+    && ln -s "$(basename /app/*.runtimeconfig.json .runtimeconfig.json)" /app/service
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app

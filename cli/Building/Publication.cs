@@ -55,6 +55,7 @@ internal sealed partial class Publication(Repository repository, Action<string> 
         await ProgramPublication.PublishAsync(repository, [.. programs.Select(p => Path.Combine(repository.Root, p)), .. services], output, $"../../{DotnetFolder}", cancel);
         DotnetRuntime.CopyTo(Path.Combine(output, DotnetFolder));
 
+        await WebBuild.PrepareAsync(repository, report, cancel);
         var node = await PublishNodeAsync(file, output, cancel);
         await PublishPostgresAsync(output, cancel);
         await PublishSettingsAsync(file, output, node, cancel);

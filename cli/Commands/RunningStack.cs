@@ -40,17 +40,24 @@ internal sealed class RunningStack
 
     public Customer Operator(GatewayClient gateway) => OperatorOf(_file, gateway);
 
+    /// <summary>E-mail and password of the administrator of the development seed; null when the run file names none.</summary>
+    public (string Email, string Password)? OperatorAccount() => AccountOf(_file);
+
     /// <summary>The administrator of the development seed.</summary>
     /// <exception cref="CommandException">The run file names none.</exception>
-    public static Customer OperatorOf(RunFile file, GatewayClient gateway)
+    public static Customer OperatorOf(RunFile file, GatewayClient gateway) => AccountOf(file) is var (email, password)
+        ? new Customer(gateway, email, password)
+        : throw new CommandException("The run file names no operator account (SEED_ADMIN_EMAIL, SEED_ADMIN_PASSWORD).");
+
+    private static (string Email, string Password)? AccountOf(RunFile file)
     {
         foreach (var app in file.Apps)
         {
             if (app.Environment.TryGetValue("SEED_ADMIN_EMAIL", out var email) && app.Environment.TryGetValue("SEED_ADMIN_PASSWORD", out var password))
-                return new Customer(gateway, email, password);
+                return (email, password);
         }
 
-        throw new CommandException("The run file names no operator account (SEED_ADMIN_EMAIL, SEED_ADMIN_PASSWORD).");
+        return null;
     }
 
     /// <exception cref="CommandException">The stack has no database of its own.</exception>

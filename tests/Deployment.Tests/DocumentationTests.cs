@@ -97,6 +97,11 @@ public sealed partial class DocumentationTests
         Assert.Contains("USER 10001:10001", last);
         Assert.Contains(last, l => l.StartsWith("HEALTHCHECK ", StringComparison.Ordinal));
         Assert.DoesNotContain(last, l => l.StartsWith("RUN ", StringComparison.Ordinal));
+        // What the build of the package reads is there for it.
+        if (file == "notifications.Dockerfile")
+            Assert.All(Directory.GetDirectories(Support.At("services", "notifications")).Select(f => Path.GetFileName(f)).Where(f => f is not ("node_modules" or "dist")), f => Assert.Contains($"COPY services/notifications/{f} {f}", lines));
+        else
+            Assert.Contains(lines, l => l.Contains("ln -s \"$(basename /app/*.runtimeconfig.json .runtimeconfig.json)\" /app/service", StringComparison.Ordinal));
         foreach (var source in lines.Where(l => l.StartsWith("COPY ", StringComparison.Ordinal) && !l.Contains("--from", StringComparison.Ordinal)).SelectMany(l => l.Split(' ')[1..^1]))
             Assert.True(Path.Exists(Support.At(source.Split('/'))), $"{file}: there is no {source}");
     }
