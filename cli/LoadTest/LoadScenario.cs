@@ -92,7 +92,9 @@ internal sealed record LoadScenario(IReadOnlyList<LoadStage> Stages, IReadOnlyLi
             if (begin + stage.Seconds > seconds && stage.Users > user)
             {
                 var reached = users > user ? begin : begin + stage.Seconds * (user + 1 - users) / (stage.Users - users);
-                return Math.Max(seconds, reached + 1e-6);
+                // At the very end there is nobody any more.
+                if (UsersAt(Math.Max(seconds, reached)) > user)
+                    return Math.Max(seconds, reached);
             }
 
             if (begin >= seconds && users > user)

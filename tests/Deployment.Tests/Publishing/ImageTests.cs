@@ -251,8 +251,12 @@ public sealed class ImageTests(ImageTests.Images images) : IClassFixture<ImageTe
         {
             var root = Path.Combine(Folder, service + "-root");
             Directory.CreateDirectory(root);
-            File.SetUnixFileMode(root, (UnixFileMode)0b111_101_101);
-            File.SetUnixFileMode(Folder, (UnixFileMode)0b111_101_101);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(root, (UnixFileMode)0b111_101_101);
+                File.SetUnixFileMode(Folder, (UnixFileMode)0b111_101_101);
+            }
+
             foreach (var layer in Layers(service))
             {
                 // The tool of the machine: .NET's own refuses links that lead outside, as those of an image do when it is not the root.
