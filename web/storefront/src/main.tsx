@@ -1,7 +1,7 @@
 import { createRoot } from 'react-dom/client'
-import { session } from './api/http'
+import { begin } from './api/http'
 import { App } from './App'
 import './styles.css'
 
-void session.start()
+void begin()
 createRoot(document.getElementById('root')!).render(<App />)

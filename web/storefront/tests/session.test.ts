@@ -132,8 +132,11 @@ test('a page that opens while the gateway is away shows the shop to nobody in pa
   const browser = new Browser()
   browser.gateway.broken = new ApiProblem(503, { code: 'unavailable' })
   const tab = browser.open()
-  await tab.start()
+  assert.equal(await tab.start(), false)
   assert.equal(tab.state.status, 'out')
+  browser.gateway.broken = null
+  assert.equal(await tab.start(), true)
+  assert.equal(tab.state.status, 'in')
 })
 
 test('signing in and out is seen by the other tabs', async () => {

@@ -52,6 +52,16 @@ export const session = new Session({
 
 channel?.addEventListener('message', (event: MessageEvent<SessionState>) => session.hear(event.data))
 
+const longestPause = 30_000
+
+/** Asks who is signed in until somebody has an answer: a service that was away when the page opened costs nobody the session. */
+export async function begin(): Promise<void> {
+  for (let wait = 1000; !(await session.start()); wait = Math.min(wait * 2, longestPause)) {
+    await pause(wait)
+    if (session.state.status === 'in') return
+  }
+}
+
 /** Work that only one tab may do at a time. */
 export const inTurn = alone
 
@@ -60,17 +70,19 @@ export interface Request {
   body?: unknown
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** For everybody: it waits for no session. */
+  open?: boolean
 }
 
 /** A call to the API as whoever is signed in; an expired token is exchanged and the call made again. */
-export async function request(path: string, { method = 'GET', body, headers, signal }: Request = {}): Promise<Response> {
+export async function request(path: string, { method = 'GET', body, headers, signal, open = false }: Request = {}): Promise<Response> {
   const all: Record<string, string> = { Accept: 'application/json', ...headers }
   if (body !== undefined) all['Content-Type'] = 'application/json'
   const init: RequestInit = { method, headers: all, signal, body: body === undefined ? undefined : JSON.stringify(body) }
 
   for (let attempt = 1; ; attempt++) {
     try {
-      return await authorised(path, init, all)
+      return open ? await send(path, init) : await authorised(path, init, all)
     } catch (error) {
       const passing = error instanceof Unreachable || (error instanceof ApiProblem && [502, 503, 504].includes(error.status))
       if (method !== 'GET' || !passing || attempt >= readAttempts || signal?.aborted) throw error

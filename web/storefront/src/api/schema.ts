@@ -261,6 +261,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orders/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The user's orders with their timelines, newest first; follows the orders by about a second */
+        get: operations["ListOrderHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders, sales and refunds of all users by day or hour (operator) */
+        get: operations["GetOrderStatistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/history/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the rebuild is (operator) */
+        get: operations["GetOrderHistoryRebuild"];
+        put?: never;
+        /** Build the history anew from the orders, beside the one that is read (operator) */
+        post: operations["RebuildOrderHistory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orders/{id}/events": {
         parameters: {
             query?: never;
@@ -734,6 +786,26 @@ export interface components {
         NewWebhookViewEnvelope: {
             data?: components["schemas"]["NewWebhookView"];
         };
+        OrderHistoryView: {
+            id?: string;
+            /** Format: int64 */
+            number?: number;
+            status?: string;
+            currency?: string;
+            /** Format: int64 */
+            totalMinor?: number;
+            /** Format: int32 */
+            pieces?: number;
+            /** Format: int64 */
+            refundedMinor?: number;
+            /** Format: date-time */
+            createdAt?: null | string;
+            timeline?: components["schemas"]["StatusView"][];
+        };
+        OrderHistoryViewListEnvelope: {
+            data?: components["schemas"]["OrderHistoryView"][];
+            page?: components["schemas"]["PageView"];
+        };
         OrderLineView: {
             productId?: string;
             name?: string;
@@ -816,6 +888,24 @@ export interface components {
             data?: components["schemas"]["PaymentView"][];
             page?: components["schemas"]["PageView"];
         };
+        PeriodView: {
+            /** Format: date-time */
+            start?: string;
+            currency?: string;
+            /** Format: int64 */
+            orders?: number;
+            /** Format: int64 */
+            confirmed?: number;
+            /** Format: int64 */
+            cancelled?: number;
+            /** Format: int64 */
+            soldMinor?: number;
+            /** Format: int64 */
+            refundedMinor?: number;
+        };
+        PeriodViewIReadOnlyListEnvelope: {
+            data?: null | components["schemas"]["PeriodView"][];
+        };
         PlaceOrderBody: {
             items?: null | components["schemas"]["ItemBody"][];
             shippingAddress?: null | string;
@@ -856,6 +946,18 @@ export interface components {
             lastName?: null | string;
             phone?: null | string;
             address?: null | string;
+        };
+        RebuildView: {
+            /** Format: int32 */
+            generation?: number;
+            building?: boolean;
+            /** Format: int64 */
+            built?: number;
+            /** Format: date-time */
+            since?: null | string;
+        };
+        RebuildViewEnvelope: {
+            data?: components["schemas"]["RebuildView"];
         };
         RefreshBody: {
             refreshToken?: null | string;
@@ -3179,6 +3281,465 @@ export interface operations {
                      *       "title": "Unauthorized",
                      *       "status": 401,
                      *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:too-many-requests",
+                     *       "title": "Too many requests; Retry-After says when to ask again",
+                     *       "status": 429,
+                     *       "code": "too-many-requests"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unavailable",
+                     *       "title": "A dependency is unavailable; Retry-After says when to ask again",
+                     *       "status": 503,
+                     *       "code": "unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    ListOrderHistory: {
+        parameters: {
+            query?: {
+                page?: number;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The neighbours of the page (RFC 8288): first, prev, next, last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "ORD-01900000-0000-7000-8000-000000000001",
+                     *           "number": 1,
+                     *           "status": "CONFIRMED",
+                     *           "currency": "USD",
+                     *           "totalMinor": 1599,
+                     *           "pieces": 1,
+                     *           "refundedMinor": 0,
+                     *           "createdAt": "2026-01-02T03:04:05Z",
+                     *           "timeline": [
+                     *             {
+                     *               "status": "CONFIRMED",
+                     *               "at": "2026-01-02T03:04:05Z",
+                     *               "reason": "changed my mind"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "page": {
+                     *         "page": 1,
+                     *         "limit": 20,
+                     *         "total": 1,
+                     *         "nextCursor": "ORD-01900000-0000-7000-8000-000000000001"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OrderHistoryViewListEnvelope"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:bad-request",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "code": "bad-request"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unauthorized",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:too-many-requests",
+                     *       "title": "Too many requests; Retry-After says when to ask again",
+                     *       "status": 429,
+                     *       "code": "too-many-requests"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unavailable",
+                     *       "title": "A dependency is unavailable; Retry-After says when to ask again",
+                     *       "status": 503,
+                     *       "code": "unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    GetOrderStatistics: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                group_by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "start": "2026-01-02T03:04:05Z",
+                     *           "currency": "USD",
+                     *           "orders": 1,
+                     *           "confirmed": 1,
+                     *           "cancelled": 1,
+                     *           "soldMinor": 1,
+                     *           "refundedMinor": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PeriodViewIReadOnlyListEnvelope"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:bad-request",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "code": "bad-request"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unauthorized",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:forbidden",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:too-many-requests",
+                     *       "title": "Too many requests; Retry-After says when to ask again",
+                     *       "status": 429,
+                     *       "code": "too-many-requests"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unavailable",
+                     *       "title": "A dependency is unavailable; Retry-After says when to ask again",
+                     *       "status": 503,
+                     *       "code": "unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    GetOrderHistoryRebuild: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "generation": 1,
+                     *         "building": true,
+                     *         "built": 1,
+                     *         "since": "2026-01-02T03:04:05Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RebuildViewEnvelope"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unauthorized",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:forbidden",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to ask again */
+            429: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:too-many-requests",
+                     *       "title": "Too many requests; Retry-After says when to ask again",
+                     *       "status": 429,
+                     *       "code": "too-many-requests"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable; Retry-After says when to ask again */
+            503: {
+                headers: {
+                    /** @description Seconds after which to ask again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unavailable",
+                     *       "title": "A dependency is unavailable; Retry-After says when to ask again",
+                     *       "status": 503,
+                     *       "code": "unavailable"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    RebuildOrderHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "generation": 1,
+                     *         "building": true,
+                     *         "built": 1,
+                     *         "since": "2026-01-02T03:04:05Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RebuildViewEnvelope"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:unauthorized",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:problem:forbidden",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "code": "forbidden"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ProblemDetails"];

@@ -42,12 +42,14 @@ export class Session {
     return () => this.#listeners.delete(listener)
   }
 
-  /** The first look: is somebody signed in? Never throws; without an answer nobody is, and the next request asks again. */
-  async start(): Promise<void> {
+  /** The first look: is somebody signed in? False when there was no answer: then nobody is for the moment. */
+  async start(): Promise<boolean> {
     try {
       await this.refresh(null)
+      return true
     } catch {
       if (this.#state.status === 'unknown') this.#set({ status: 'out' })
+      return false
     }
   }
 
