@@ -11,18 +11,20 @@ public sealed class EveryPageTests(MockFixture console)
     private const string Approved = "/workflows/orders/ORD-0000220FB61";
     private const string Declined = "/workflows/orders/ORD-0000370FCCD";
 
-    public static TheoryData<string, string> Pages => new()
+    /// <summary>Path, heading, and the name of the picture in docs/images.</summary>
+    public static TheoryData<string, string, string?> Pages => new()
     {
-        { "/", "Home" }, { "/status", "Home" }, { "/workflows", "Workflows" }, { Retrying, "ORD-0000070194B" }, { Approved, "ORD-0000220FB61" },
-        { Declined + "?turn=4&tab=logs", "ORD-0000370FCCD" }, { Declined + "?tab=spans", "ORD-0000370FCCD" }, { "/traces", "Traces" }, { "/traces/993437fa0217ce5d41c2a1c809c575c6", "Trace" },
-        { "/logs", "Logs" }, { "/metrics", "Metrics" }, { "/audit", "Audit" }, { "/dapr", "Dapr" }, { "/dapr/configurations", "Dapr" }, { "/dapr/subscriptions", "Dapr" },
-        { "/dapr/topics?topic=order_created", "Dapr" }, { "/dapr/dead-letters?letter=order_status_changed.dlq%2F0%2F3", "Dapr" }, { "/dapr/state", "Dapr" }, { "/dapr/items", "Dapr" },
-        { "/dapr/resiliency", "Dapr" }, { "/dapr/actors", "Dapr" }, { "/dapr/jobs", "Dapr" }, { "/dapr/locks", "Dapr" }, { "/dapr/calls", "Dapr" }, { "/nowhere", "There is no such page" },
+        { "/", "Home", "console-home" }, { "/status", "Home", null }, { "/workflows", "Workflows", "console-workflows" }, { Retrying, "ORD-0000070194B", "console-order" },
+        { Approved, "ORD-0000220FB61", null }, { Declined + "?turn=4&tab=logs", "ORD-0000370FCCD", null }, { Declined + "?tab=spans", "ORD-0000370FCCD", null }, { "/traces", "Traces", null },
+        { "/traces/993437fa0217ce5d41c2a1c809c575c6", "Trace", "console-trace" }, { "/logs", "Logs", "console-logs" }, { "/metrics", "Metrics", "console-metrics" }, { "/audit", "Audit", null },
+        { "/dapr", "Dapr", "console-dapr" }, { "/dapr/configurations", "Dapr", null }, { "/dapr/subscriptions", "Dapr", null }, { "/dapr/topics?topic=order_created", "Dapr", null },
+        { "/dapr/dead-letters?letter=order_status_changed.dlq%2F0%2F3", "Dapr", "console-dead-letters" }, { "/dapr/state", "Dapr", null }, { "/dapr/items", "Dapr", null }, { "/dapr/resiliency", "Dapr", null },
+        { "/dapr/actors", "Dapr", null }, { "/dapr/jobs", "Dapr", null }, { "/dapr/locks", "Dapr", null }, { "/dapr/calls", "Dapr", null }, { "/nowhere", "There is no such page", null },
     };
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public async Task A_page_is_accessible_and_fits_any_window_in_dark_and_light(string path, string heading)
+    public async Task A_page_is_accessible_and_fits_any_window_in_dark_and_light(string path, string heading, string? picture)
     {
         await using var visitor = await console.VisitAsync();
         var page = await visitor.OpenAsync(path);
@@ -31,6 +33,8 @@ public sealed class EveryPageTests(MockFixture console)
             await page.EmulateMediaAsync(new() { ColorScheme = scheme });
             await LoadedAsync(page, heading);
             await Look.AssertAccessibleAsync(page);
+            if (scheme == ColorScheme.Dark && picture is not null)
+                await Look.PhotographAsync(page, picture);
         }
 
         foreach (var width in (int[])[360, 3840])

@@ -286,10 +286,14 @@ export interface DeadLetter {
   subject?: string | null;
   at: string;
   replayedAt?: string | null;
+  droppedAt?: string | null;
   event?: unknown;
+  /** Deliveries before it was given up; 0: it could not even be read. */
   attempts?: number | null;
   cause?: string | null;
   consumer?: string | null;
+  /** topic/partition/offset where it was read. */
+  from?: string | null;
 }
 
 export interface StateStore {

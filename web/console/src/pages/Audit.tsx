@@ -34,7 +34,7 @@ export function AuditPage() {
                       <td>{e.action}</td>
                       <td className={kit['mono']}>{e.target}</td>
                       <td className={kit['mono']}>{brief(e.detail)}</td>
-                      <td><Badge tone={/fail|refus|error|denied/i.test(e.outcome) ? 'bad' : 'ok'}>{e.outcome}</Badge></td>
+                      <td><Badge tone={e.outcome === 'done' ? 'ok' : e.outcome === 'begun' ? 'wait' : 'bad'}>{e.outcome}</Badge></td>
                     </tr>
                   ))}
                 </Table>

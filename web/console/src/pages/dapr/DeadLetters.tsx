@@ -45,7 +45,7 @@ export function DeadLetters() {
         <div className={css['tools']}>
           <Button kind="primary" disabled={!may || ids.length === 0} onClick={() => setAsk({ action: 'replay', ids })}>Replay {ids.length > 0 ? count(ids.length) : 'the marked ones'}</Button>
           <Button kind="danger" disabled={!may || ids.length === 0} onClick={() => setAsk({ action: 'drop', ids })}>Drop</Button>
-          <Button pressed={all} onClick={() => setParameters({ all: all ? null : 'true' })}>with those replayed</Button>
+          <Button pressed={all} onClick={() => setParameters({ all: all ? null : 'true' })}>with those that are done</Button>
         </div>
         <Content of={letters} rows={8}>
           {(list) =>
@@ -61,6 +61,7 @@ export function DeadLetters() {
                     <td>
                       <button type="button" className={cx(css['rowButton'], kit['mono'])} onClick={() => setParameters({ letter: l.id })}>{l.eventId ?? l.id}</button>
                       {l.replayedAt && <Badge tone="ok">replayed</Badge>}
+                      {l.droppedAt && <Badge tone="idle">dropped</Badge>}
                     </td>
                     <td>{l.topic}</td>
                     <td className={kit['mono']}>{l.subject}</td>
@@ -82,11 +83,13 @@ export function DeadLetters() {
                 ['where', <span key="w" className={kit['mono']}>{shown.id}</span>],
                 ['type', shown.type],
                 ['from', shown.source],
+                !!shown.from && ['read at', <span key="r" className={kit['mono']}>{shown.from}</span>],
                 !!shown.consumer && ['consumer', <Link key="c" to={`/logs?app=${shown.consumer}`}>{shown.consumer}</Link>],
                 ['tries', shown.attempts],
                 !!shown.cause && ['cause', <Badge key="b" tone="bad">{shown.cause}</Badge>],
                 ['since', dateTime(shown.at)],
                 !!shown.replayedAt && ['replayed', dateTime(shown.replayedAt)],
+                !!shown.droppedAt && ['dropped', dateTime(shown.droppedAt)],
                 !!orderOf(shown) && ['order', <Link key="o" to={`/order/${orderOf(shown)}`} className={kit['mono']}>{orderOf(shown)}</Link>],
               ]}
             />
