@@ -25,12 +25,18 @@ function put(key: string, entry: Entry): void {
 }
 
 let user: string | undefined
+let generation = 0
 session.subscribe(() => {
   const next = session.state.status === 'in' ? session.state.user.id : undefined
   if (next === user) return
+  const left = user !== undefined
   user = next
-  // What one saw is not for another.
+  // What nobody in particular saw is for everybody.
+  if (!left) return
+  // What one saw is not for another; the page that is open asks again.
   cache.clear()
+  generation++
+  for (const listener of listeners) listener()
 })
 
 export interface Resource<T> {
@@ -47,6 +53,8 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
   const [turn, setTurn] = useState(0)
   const entry = useSyncExternalStore(subscribe, () => (key === null ? undefined : cache.get(key)))
 
+  const cleared = useSyncExternalStore(subscribe, () => generation)
+
   useEffect(() => {
     if (key === null) return
     const known = cache.get(key)
@@ -58,7 +66,7 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
     )
     return () => abort.abort()
     // `load` is a new function each time and says the same for the same key.
-  }, [key, turn])
+  }, [key, turn, cleared])
 
   const reload = useCallback(() => setTurn((n) => n + 1), [])
   const set = useCallback((data: T) => key !== null && put(key, { data, at: Date.now() }), [key])
