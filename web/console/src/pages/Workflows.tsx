@@ -3,6 +3,7 @@ import { get, segment } from '../api/api';
 import { useLive, useNow, useRested } from '../api/hooks';
 import type { Page, WorkflowSummary } from '../api/types';
 import { ago, count, dateTime, duration, when, words } from '../lib/format';
+import { brief } from '../lib/json';
 import { navigate, useParameters } from '../router';
 import { useStatus } from '../Shell';
 import { Badge, Button, cx, Empty, ErrorBox, kit, Link, PageHead, Skeleton, toneOf } from '../ui/kit';
@@ -131,7 +132,7 @@ export function WorkflowsPage() {
               <Link to={to(w)} tabIndex={-1} className={cx(css['gridRow'], css['workflowGrid'], isActive && css['rowActive'])}>
                 <span className={kit['mono']}>{w.id}</span>
                 <Badge tone={toneOf(w.status)}>{words(w.status)}</Badge>
-                <span>{w.customStatus ?? <span className={css['muted']}>–</span>}</span>
+                <span>{w.customStatus && w.status !== 'completed' ? brief(w.customStatus) : <span className={css['muted']}>–</span>}</span>
                 <span className={css['muted']}>{w.name}</span>
                 <span className={css['muted']}>{w.app}</span>
                 {w.createdAt ? <time dateTime={w.createdAt} title={`${dateTime(w.createdAt)}, ${ago(w.createdAt, now)}`} className={css['muted']}>{when(w.createdAt, now)}</time> : <span className={css['muted']}>–</span>}

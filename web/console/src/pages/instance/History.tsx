@@ -9,7 +9,7 @@ import { failureText } from './StepDetail';
 import css from './instance.module.css';
 
 /** Every event, by the turn of the workflow's code that it belongs to. */
-export function History({ turns, turn, onTurn, onEvent }: { turns: readonly Turn[]; turn: number | null; onTurn: (index: number) => void; onEvent: (event: HistoryEvent) => void }) {
+export function History({ turns, names, turn, onTurn, onEvent }: { turns: readonly Turn[]; names: ReadonlyMap<number, string>; turn: number | null; onTurn: (index: number) => void; onEvent: (event: HistoryEvent) => void }) {
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
     const current = list.current?.querySelector<HTMLElement>('[aria-current]');
@@ -28,7 +28,7 @@ export function History({ turns, turn, onTurn, onEvent }: { turns: readonly Turn
                 <span>{e.number}</span>
                 <time dateTime={e.at}>{clock(e.at)}</time>
                 <span>
-                  {words(e.type)} <strong>{e.name}</strong>
+                  {words(e.type)} <strong>{e.name ?? names.get(Number(e.detail?.['of'] ?? -1))}</strong>
                   {e.failure ? <span className={css['error']}> {failureText(e.failure)}</span> : <span className={cx(kit['mono'], css['payload'])}>{brief(e.output ?? e.input ?? undefined)}</span>}
                 </span>
               </div>

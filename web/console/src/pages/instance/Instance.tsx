@@ -3,7 +3,8 @@ import { segment } from '../../api/api';
 import { isMissing, useLive, useLoad, useNow } from '../../api/hooks';
 import type { HistoryEvent, LogLine, Page, Step, Trace, TraceSummary, WorkflowHistory, WorkflowInstance } from '../../api/types';
 import { ago, count, dateTime, duration, when, words } from '../../lib/format';
-import { awaitedOf, closed, extentOf, rowsOf, stepsAt, turnsOf } from '../../lib/timeline';
+import { brief } from '../../lib/json';
+import { awaitedOf, closed, extentOf, nameOf, rowsOf, stepsAt, turnsOf } from '../../lib/timeline';
 import { useParameters } from '../../router';
 import { Badge, Content, Copy, cx, Empty, ErrorBox, kit, Link, PageHead, Panel, Skeleton, toneOf } from '../../ui/kit';
 import { Waterfall } from '../../ui/Waterfall';
@@ -21,9 +22,11 @@ export function InstancePage({ app, id }: { app: string; id: string }) {
   const instance = useLoad<WorkflowInstance>(path);
   const history = useLoad<WorkflowHistory>(`${path}/history`);
   const known = instance.data?.traceId;
-  const byOrder = useLoad<Page<TraceSummary>>(instance.data && !known ? '/traces' : null, { order: id, limit: 1 });
-  const traceId = known ?? byOrder.data?.items[0]?.traceId ?? null;
-  const trace = useLoad<Trace>(traceId ? `/traces/${traceId}` : null);
+  // Only the last traces are kept: one that is not there any more is not asked for.
+  const kept = useLoad<Page<TraceSummary>>(instance.data ? '/traces' : null, known ? { text: known, limit: 1 } : { order: id, limit: 1 });
+  const found = kept.data?.items[0]?.traceId;
+  const traceId = known ?? found ?? null;
+  const trace = useLoad<Trace>(found ? `/traces/${found}` : null);
   const ofTrace = useLoad<Page<LogLine>>(traceId ? '/logs' : null, { trace: traceId, limit: 1000 });
   const ofText = useLoad<Page<LogLine>>('/logs', { text: id, limit: 1000 });
   const [arrived, setArrived] = useState<LogLine[]>([]);
@@ -44,15 +47,15 @@ export function InstancePage({ app, id }: { app: string; id: string }) {
       due.current = null;
       instance.reload();
       history.reload();
-      if (traceId) trace.reload();
-      else byOrder.reload();
+      if (found) trace.reload();
+      else kept.reload();
       ofText.reload();
       if (traceId) ofTrace.reload();
     }, Math.max(0, Math.min(250, since + 1000 - now)));
     due.current = { timer, since };
     // The reloads are the same functions for as long as the page is.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [traceId]);
+  }, [traceId, found]);
   useEffect(() => () => clearTimeout(due.current?.timer), []);
 
   useLive(
@@ -87,7 +90,7 @@ export function InstancePage({ app, id }: { app: string; id: string }) {
       {instance.error !== undefined && <ErrorBox error={instance.error} retry={instance.reload} />}
       {instance.data ? (
         <Content of={history} rows={10}>
-          {(h) => <Life instance={instance.data!} history={h} trace={trace.data} traceId={traceId} traceError={trace.error} retryTrace={trace.reload} logs={logs} logsError={ofText.error ?? ofTrace.error} retryLogs={ofText.reload} />}
+          {(h) => <Life instance={instance.data!} history={h} trace={trace.data} traceId={traceId} isKept={kept.data === undefined || found !== undefined} traceError={trace.error ?? kept.error} retryTrace={found ? trace.reload : kept.reload} logs={logs} logsError={ofText.error ?? ofTrace.error} retryLogs={ofText.reload} />}
         </Content>
       ) : (
         instance.error === undefined && <Skeleton rows={12} />
@@ -101,6 +104,7 @@ interface LifeProps {
   history: WorkflowHistory;
   trace: Trace | undefined;
   traceId: string | null;
+  isKept: boolean;
   traceError: unknown;
   retryTrace: () => void;
   logs: LogLine[];
@@ -110,7 +114,7 @@ interface LifeProps {
 
 const noSpans: Trace['spans'] = [];
 
-function Life({ instance, history, trace, traceId, traceError, retryTrace, logs, logsError, retryLogs }: LifeProps) {
+function Life({ instance, history, trace, traceId, isKept, traceError, retryTrace, logs, logsError, retryLogs }: LifeProps) {
   const ended = isOver(instance.status);
   const clockNow = useNow();
   const createdAt = instance.createdAt ?? history.events[0]?.at ?? instance.updatedAt ?? new Date(clockNow).toISOString();
@@ -125,6 +129,8 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
   const tab = parameters.get('tab') ?? 'history';
 
   const turns = useMemo(() => turnsOf(history.events), [history]);
+  // What ends an action says its number alone.
+  const names = useMemo(() => new Map(history.steps.filter((s) => typeof s.action === 'number').map((s) => [s.action!, nameOf(s)])), [history]);
   const current = turn === null ? undefined : turns[Math.min(turn, turns.length - 1)];
   const steps = useMemo(() => (current ? stepsAt(history.steps, current.at) : ended ? closed(history.steps, now) : history.steps), [history, current, ended, now]);
   const rows = useMemo(() => rowsOf(steps, instance.name), [steps, instance.name]);
@@ -168,7 +174,7 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
         <div><dt className={kit['hidden']}>Status</dt><dd><Badge tone={toneOf(current && current !== turns.at(-1) ? 'running' : instance.status)}>{current && current !== turns.at(-1) ? 'as it was' : words(instance.status)}</Badge></dd></div>
         <div><dt>workflow</dt><dd>{instance.name}</dd></div>
         <div><dt>app</dt><dd><Link to={`/logs?app=${segment(instance.app)}`}>{instance.app}</Link></dd></div>
-        {instance.customStatus && !current && <div><dt>step</dt><dd>{instance.customStatus}</dd></div>}
+        {instance.customStatus && !current && !ended && <div><dt>step</dt><dd>{brief(instance.customStatus)}</dd></div>}
         <div><dt>created</dt><dd><time dateTime={createdAt} title={dateTime(createdAt)}>{when(createdAt)}, {ago(createdAt, clockNow)}</time></dd></div>
         <div><dt>{ended ? 'took' : 'runs for'}</dt><dd>{duration(Math.max(0, now - Date.parse(createdAt)))}</dd></div>
         {instance.parent?.id && <div><dt>child of</dt><dd><Link to={`/workflows/${segment(instance.parent.app ?? instance.app)}/${segment(instance.parent.id)}`}>{instance.parent.id}</Link></dd></div>}
@@ -246,7 +252,7 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
             ))}
           </div>
           <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-            {tab === 'history' && <History turns={turns} turn={current ? Math.min(turn!, turns.length - 1) : null} onTurn={show} onEvent={choose} />}
+            {tab === 'history' && <History turns={turns} names={names} turn={current ? Math.min(turn!, turns.length - 1) : null} onTurn={show} onEvent={choose} />}
             {tab === 'logs' && (
               <>
                 {logsError !== undefined && <ErrorBox error={logsError} retry={retryLogs} />}
@@ -255,7 +261,7 @@ function Life({ instance, history, trace, traceId, traceError, retryTrace, logs,
             )}
             {tab === 'spans' && (
               <div className={cx(css['scroll'])} tabIndex={0} role="group" aria-label="Spans">
-                {trace ? <Waterfall trace={trace} /> : traceError !== undefined ? isMissing(traceError) ? <Empty>The trace is no longer kept: only the last ones are.</Empty> : <ErrorBox error={traceError} retry={retryTrace} /> : <Empty>{traceId ? 'Loading the trace.' : 'No trace was received for it.'}</Empty>}
+                {trace ? <Waterfall trace={trace} /> : traceError !== undefined ? isMissing(traceError) ? <Empty>The trace is no longer kept: only the last ones are.</Empty> : <ErrorBox error={traceError} retry={retryTrace} /> : <Empty>{!traceId ? 'No trace was received for it.' : isKept ? 'Loading the trace.' : 'The trace is not kept: only the last ones are.'}</Empty>}
               </div>
             )}
           </div>
