@@ -73,6 +73,7 @@ describe('extent', () => {
 
 describe('names', () => {
   test('A wait is called after its event', () => assert.equal(rowsOf([step('wait', 'for event cancel without limit', 0, null)], 'X')[1]!.label, 'cancel'))
+  test('A timer is called without its time', () => assert.equal(rowsOf([step('activity', 'A', 0, 1, { state: 'failed' }), step('timer', 'before a retry, until 22:25:22.869', 1, null)], 'X')[1]!.steps.length, 2))
   test('Waiting again for the same event is the same row', () =>
     assert.equal(rowsOf([step('wait', 'for event cancel until 10:00', 0, 5), step('wait', 'for event cancel without limit', 6, null)], 'X').length, 2))
 })

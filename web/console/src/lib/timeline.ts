@@ -56,8 +56,8 @@ export function closed(steps: readonly Step[], end: number): Step[] {
 
 const awaitedKinds: Record<string, Awaited['kind']> = { activity: 'activity', child: 'child', timer: 'timer', retry: 'timer', wait: 'event', event: 'event' };
 
-/** The event that is waited for: the timer behind it has more words. */
-export const nameOf = (step: Pick<Step, 'kind' | 'name'>): string => (step.kind === 'wait' ? (/^for event (\S+)/.exec(step.name)?.[1] ?? step.name) : step.name);
+/** The event that is waited for, without the words of the timer behind it; a timer without its time, which has a place of its own. */
+export const nameOf = (step: Pick<Step, 'kind' | 'name'>): string => (step.kind === 'wait' ? (/^for event (\S+)/.exec(step.name)?.[1] ?? step.name) : step.name.replace(/,? until \d[\d:.]*$/, ''));
 
 /** What the instance waits for, as its open steps say. */
 export function awaitedOf(steps: readonly Step[]): Awaited[] {

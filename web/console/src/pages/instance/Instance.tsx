@@ -195,9 +195,9 @@ function Life({ instance, history, trace, traceId, isKept, traceError, retryTrac
             {awaiting.map((a, i) => (
               <li key={`${a.kind} ${a.name} ${i}`}>
                 <Badge tone="wait">{a.kind}</Badge>
-                <strong>{a.childId ? <Link to={`/workflows/${segment(instance.app)}/${segment(a.childId)}`}>{a.name}</Link> : a.name}</strong>
+                <strong>{a.childId ? <Link to={`/workflows/${segment(instance.app)}/${segment(a.childId)}`}>{a.name}</Link> : nameOf(a)}</strong>
                 {a.since && !current && <span className={kit['note']}>for {duration(Math.max(0, now - Date.parse(a.since)))}</span>}
-                {a.until && Date.parse(a.until) > clockNow && Date.parse(a.until) < clockNow + 400 * 86_400_000 && !current && <span className={kit['note']}>, until {when(a.until)}</span>}
+                {a.until && Date.parse(a.until) > clockNow && Date.parse(a.until) < clockNow + 400 * 86_400_000 && !current && <span className={kit['note']}>until {when(a.until)}</span>}
               </li>
             ))}
           </ul>
