@@ -16,6 +16,10 @@ internal static class ConsoleApi
         StackApi.Map(routes, api);
         StreamApi.Map(api);
         AuditApi.Map(api);
+        DaprApi.Map(api);
+        StateApi.Map(api);
+        DeadLetterApi.Map(api);
+        WorkflowsApi.Map(api);
         Logs.LogsApi.Map(api);
         Traces.TracesApi.Map(routes, api);
         Metrics.MetricsApi.Map(api);

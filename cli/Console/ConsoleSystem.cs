@@ -39,6 +39,7 @@ internal sealed class ConsoleSystem : IAsyncDisposable
         Business = new Business(file, stack, time);
         Logs = new LogBook(data);
         _tail = Hub.WhileListened(StreamTopics.Logs, new LogTail(data, Hub, time).RunAsync);
+        DaprStream.Start(this);
     }
 
     public Repository Repository { get; }

@@ -31,7 +31,11 @@ internal sealed record DeadLetter(
     int? Attempts,
     string? Cause,
     string? From,
-    JsonNode? Event);
+    JsonNode? Event)
+{
+    /// <summary>Null: it was not taken off the list.</summary>
+    public DateTimeOffset? DroppedAt { get; init; }
+}
 
 /// <summary>
 /// The dead-letter topics of a running stack: all whose names end in <c>.dlq</c>. A replay appends the event to its own topic under its own id, so consumers
@@ -45,30 +49,36 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
 
     public IReadOnlyList<DeadLetter> List(bool all)
     {
-        var replayed = Notes();
-        return [.. Messages().Select(m => Letter(m, replayed)).Where(l => all || l.ReplayedAt is null)];
+        var (replayed, dropped) = (Notes(noteFile), Notes(DropFile));
+        return [.. Messages().Select(m => Letter(m, replayed, dropped)).Where(l => all || (l.ReplayedAt is null && l.DroppedAt is null))];
     }
 
     /// <summary>Null when there is none of this id.</summary>
-    public DeadLetter? Find(string id) => Messages().Where(m => IdOf(m) == id).Select(m => Letter(m, Notes())).FirstOrDefault();
+    public DeadLetter? Find(string id) => Messages().Where(m => IdOf(m) == id).Select(m => Letter(m, Notes(noteFile), Notes(DropFile))).FirstOrDefault();
 
     /// <summary>Replays those of the ids, or, without ids, every one that was not replayed. Says how many.</summary>
+    /// <param name="ids">Those wanted.</param>
+    /// <param name="edited">Published in place of the only one of the ids, under the id of its event; null: as they are.</param>
     /// <exception cref="CommandException">There is none of one of the ids.</exception>
-    public async Task<int> ReplayAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
+    public async Task<int> ReplayAsync(IReadOnlyCollection<string> ids, CancellationToken cancel, JsonNode? edited = null)
     {
+        if (edited is not null && ids.Count != 1)
+            throw new CommandException("An edited event goes with one dead letter.");
         await _replaying.WaitAsync(cancel);
         try
         {
-            var notes = Notes();
+            var notes = Notes(noteFile);
+            var dropped = Notes(DropFile);
             var messages = Messages().ToDictionary(IdOf, StringComparer.Ordinal);
             if (ids.FirstOrDefault(id => !messages.ContainsKey(id)) is { } unknown)
                 throw new CommandException($"There is no dead letter {unknown}.");
-            var wanted = ids.Count > 0 ? ids.Distinct(StringComparer.Ordinal).ToList() : [.. messages.Keys.Where(id => !notes.ContainsKey(id))];
+            var wanted = ids.Count > 0 ? ids.Distinct(StringComparer.Ordinal).ToList() : [.. messages.Keys.Where(id => !notes.ContainsKey(id) && !dropped.ContainsKey(id))];
             foreach (var id in wanted)
             {
-                await _topics.CopyAsync(messages[id], messages[id].Topic[..^Suffix.Length], cancel);
+                var message = edited is null ? messages[id] : messages[id] with { Value = Edited(messages[id], edited) };
+                await _topics.CopyAsync(message, message.Topic[..^Suffix.Length], cancel);
                 notes[id] = time.GetUtcNow();
-                await WriteAsync(notes, cancel);
+                await WriteAsync(noteFile, notes, cancel);
             }
 
             return wanted.Count;
@@ -79,23 +89,58 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
         }
     }
 
+    /// <summary>Takes those of the ids off the list; the topic keeps them until its retention ends. Says how many were on it.</summary>
+    /// <exception cref="CommandException">There is none of one of the ids.</exception>
+    public async Task<int> DropAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
+    {
+        await _replaying.WaitAsync(cancel);
+        try
+        {
+            var known = Messages().Select(IdOf).ToHashSet(StringComparer.Ordinal);
+            if (ids.FirstOrDefault(id => !known.Contains(id)) is { } unknown)
+                throw new CommandException($"There is no dead letter {unknown}.");
+            var dropped = Notes(DropFile);
+            var count = ids.Distinct(StringComparer.Ordinal).Count(id => dropped.TryAdd(id, time.GetUtcNow()));
+            await WriteAsync(DropFile, dropped, cancel);
+            return count;
+        }
+        finally
+        {
+            _replaying.Release();
+        }
+    }
+
+    private string DropFile => Path.Combine(Path.GetDirectoryName(noteFile)!, "dlq-dropped.json");
+
+    // Consumers know an event by its id: what is edited stays the same event.
+    private static byte[] Edited(TopicMessage original, JsonNode edited)
+    {
+        var id = Text(Parse(original.Value), "id");
+        if (id is not null && edited is not JsonObject)
+            throw new CommandException("The event is a CloudEvent: its edited form must be a JSON object.");
+        var copy = edited.DeepClone();
+        if (id is not null)
+            copy["id"] = id;
+        return JsonSerializer.SerializeToUtf8Bytes(copy);
+    }
+
     private IEnumerable<TopicMessage> Messages() =>
         _topics.Topics().Where(t => t.Topic.EndsWith(Suffix, StringComparison.Ordinal) && t.Topic.Length > Suffix.Length).SelectMany(t => _topics.Read(t.Server, t.Topic));
 
-    private Dictionary<string, DateTimeOffset> Notes() =>
-        File.Exists(noteFile) ? JsonSerializer.Deserialize<Dictionary<string, DateTimeOffset>>(File.ReadAllText(noteFile)) ?? [] : [];
+    private static Dictionary<string, DateTimeOffset> Notes(string file) =>
+        File.Exists(file) ? JsonSerializer.Deserialize<Dictionary<string, DateTimeOffset>>(File.ReadAllText(file)) ?? [] : [];
 
-    private async Task WriteAsync(Dictionary<string, DateTimeOffset> notes, CancellationToken cancel)
+    private static async Task WriteAsync(string file, Dictionary<string, DateTimeOffset> notes, CancellationToken cancel)
     {
         // Whole or not at all.
-        var next = noteFile + ".next";
+        var next = file + ".next";
         await File.WriteAllTextAsync(next, JsonSerializer.Serialize(notes), cancel);
-        File.Move(next, noteFile, overwrite: true);
+        File.Move(next, file, overwrite: true);
     }
 
     private static string IdOf(TopicMessage message) => string.Create(CultureInfo.InvariantCulture, $"{message.Topic}/{message.Partition}/{message.Offset}");
 
-    private static DeadLetter Letter(TopicMessage message, Dictionary<string, DateTimeOffset> replayed)
+    private static DeadLetter Letter(TopicMessage message, Dictionary<string, DateTimeOffset> replayed, Dictionary<string, DateTimeOffset> dropped)
     {
         var id = IdOf(message);
         var content = Parse(message.Value);
@@ -113,7 +158,10 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
             facts?.Attempts,
             facts?.Cause,
             facts is { Topic: { } topic, Partition: { } partition, Offset: { } offset } ? string.Create(CultureInfo.InvariantCulture, $"{topic}/{partition}/{offset}") : null,
-            content);
+            content)
+        {
+            DroppedAt = dropped.TryGetValue(id, out var droppedAt) ? droppedAt : null,
+        };
     }
 
     // What is no JSON is shown as the text it is.

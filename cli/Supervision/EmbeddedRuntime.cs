@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.DaprEngine;
@@ -5,6 +6,7 @@ using DaprPlatform.Cli.DeadLetters;
 using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Introspection;
 using DaprPlatform.Sidecar.Observability;
 using Microsoft.Extensions.Logging;
 
@@ -17,8 +19,13 @@ internal sealed class EmbeddedRuntime : ISidecarHost
     private static readonly TimeSpan ReconnectPatience = TimeSpan.FromSeconds(15);
     private readonly Engine _engine;
     private readonly DataFolder _data;
+    private readonly ConcurrentDictionary<string, DaprSidecar> _running = new(StringComparer.Ordinal);
 
-    private EmbeddedRuntime(Engine engine, DataFolder data) => (_engine, _data) = (engine, data);
+    private EmbeddedRuntime(Engine engine, DataFolder data)
+    {
+        (_engine, _data) = (engine, data);
+        View = new RuntimeView(engine, () => [.. _running.Values]);
+    }
 
     public static async Task<EmbeddedRuntime> OpenAsync(DataFolder data, CancellationToken cancel)
     {
@@ -33,7 +40,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
         var log = new StreamWriter(new FileStream(_data.LogOf(app.AppId + ".daprd"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete));
         var level = DaprLoggerProvider.ParseLevel(options.LogLevel);
         var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(level).AddProvider(new DaprLoggerProvider(log, app.AppId, json: false, level, TimeProvider.System)));
-        var sidecar = new EmbeddedSidecar(new DaprSidecar(_engine, options, loggers), loggers, log);
+        var sidecar = new EmbeddedSidecar(new DaprSidecar(_engine, options, loggers), loggers, log, _running);
         try
         {
             await sidecar.StartAsync(cancel);
@@ -45,6 +52,8 @@ internal sealed class EmbeddedRuntime : ISidecarHost
             throw new CommandException($"The sidecar of {app.AppId} cannot start: {e.Message}", e);
         }
     }
+
+    public RuntimeView? View { get; }
 
     private DeadLetterBox DeadLetters => field ??= new DeadLetterBox(_engine, Path.Combine(_data.Path, "dlq-replayed.json"), TimeProvider.System);
 
@@ -106,7 +115,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
         };
     }
 
-    private sealed class EmbeddedSidecar(DaprSidecar sidecar, ILoggerFactory loggers, StreamWriter log) : IAppSidecar
+    private sealed class EmbeddedSidecar(DaprSidecar sidecar, ILoggerFactory loggers, StreamWriter log, ConcurrentDictionary<string, DaprSidecar> running) : IAppSidecar
     {
         public bool IsHealthy => sidecar.IsHealthy;
 
@@ -114,12 +123,17 @@ internal sealed class EmbeddedRuntime : ISidecarHost
 
         public Task ShutdownRequested => sidecar.ShutdownRequested;
 
-        public Task StartAsync(CancellationToken cancel) => sidecar.StartAsync(cancel);
+        public async Task StartAsync(CancellationToken cancel)
+        {
+            await sidecar.StartAsync(cancel);
+            running[sidecar.Options.AppId] = sidecar;
+        }
 
         public Task WaitUntilHealthyAsync(CancellationToken cancel) => sidecar.WaitUntilHealthyAsync(cancel);
 
         public async Task StopAsync(TimeSpan grace)
         {
+            running.TryRemove(KeyValuePair.Create(sidecar.Options.AppId, sidecar));
             using var limit = new CancellationTokenSource(grace);
             await sidecar.StopAsync(limit.Token);
             await sidecar.DisposeAsync();

@@ -19,13 +19,38 @@ internal enum StepState
 /// <param name="What">Name of the activity, the child, the event.</param>
 /// <param name="Start">When it began, seen from the start of the instance.</param>
 /// <param name="Duration">Null while it is open, and for what has none.</param>
-internal sealed record TimelineStep(int? Id, string Kind, string What, DateTimeOffset At, TimeSpan Start, TimeSpan? Duration, StepState State, string? Input, string? Outcome);
+internal sealed record TimelineStep(int? Id, string Kind, string What, DateTimeOffset At, TimeSpan Start, TimeSpan? Duration, StepState State, string? Input, string? Outcome)
+{
+    /// <summary>The event of the history that it began with.</summary>
+    public HistoryEvent? Source { get; init; }
+
+    /// <summary>Of the activity, the child or the event alone.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Counts from 1 through the retries of an activity or a child; null for what is not tried again.</summary>
+    public int? Attempt { get; init; }
+
+    /// <summary>It takes back what an earlier step did, as its name says.</summary>
+    public bool IsCompensation { get; init; }
+
+    /// <summary>Instance id of a child.</summary>
+    public string? ChildId { get; init; }
+
+    /// <summary>When a timer fires; null for other steps and for waits without a limit.</summary>
+    public DateTimeOffset? Until { get; init; }
+
+    /// <summary>Why it failed; <see cref="Outcome"/> says it in a line.</summary>
+    public TaskFailureDetails? Failure { get; init; }
+}
 
 /// <summary>Puts the events of a history together: what an action began with and what it ended with become one step.</summary>
 internal static class Timeline
 {
     // Waits without a limit are recorded as a timer at the end of time.
     private const int Endless = 9999;
+
+    // Dapr does not know compensations; the verbs of those that are named as such.
+    private static readonly string[] CompensationVerbs = ["Compensate", "Refund", "Release", "Restock", "Cancel", "Undo", "Revert", "Rollback", "Void", "Abandon"];
 
     public static IReadOnlyList<TimelineStep> Of(IReadOnlyList<HistoryEvent> history)
     {
@@ -38,10 +63,12 @@ internal static class Timeline
 
         var began = history.FirstOrDefault(e => e.EventTypeCase == Kind.ExecutionStarted)?.Timestamp?.ToDateTimeOffset() ?? (history.Count > 0 ? history[0].Timestamp.ToDateTimeOffset() : default);
         var steps = new List<TimelineStep>();
+        var attempts = new Attempts();
         foreach (var e in history)
         {
+            var attempt = attempts.Next(e);
             if (Step(e, began, ends) is { } step)
-                steps.Add(step);
+                steps.Add(step with { Attempt = attempt, Source = e });
         }
 
         // An action stands where it began; what has one time keeps the order of the history.
@@ -68,14 +95,18 @@ internal static class Timeline
                 var end = e.ExecutionCompleted;
                 return Happened("end", Words.Status(end.WorkflowStatus), null, end.FailureDetails is { } failure ? Words.Failure(failure) : end.Result, end.WorkflowStatus == OrchestrationStatus.Completed ? StepState.Succeeded : StepState.Failed);
             case Kind.TaskScheduled:
-                return Action("activity", Elsewhere(e.TaskScheduled.Name, e), e.TaskScheduled.Input);
+                return Action("activity", Elsewhere(e.TaskScheduled.Name, e), e.TaskScheduled.Input) with { Name = e.TaskScheduled.Name, IsCompensation = IsCompensation(e.TaskScheduled.Name) };
             case Kind.ChildWorkflowInstanceCreated:
                 return Action("child", Elsewhere(e.ChildWorkflowInstanceCreated.Name, e), e.ChildWorkflowInstanceCreated.Input) is var child
-                    ? child with { What = $"{child.What} ({e.ChildWorkflowInstanceCreated.InstanceId})" } : null;
+                    ? child with { What = $"{child.What} ({e.ChildWorkflowInstanceCreated.InstanceId})", Name = e.ChildWorkflowInstanceCreated.Name, ChildId = e.ChildWorkflowInstanceCreated.InstanceId } : null;
             case Kind.TimerCreated:
-                return Action(e.TimerCreated.ExternalEvent is null ? "timer" : "wait", TimerName(e.TimerCreated), null);
+                return Action(e.TimerCreated.ExternalEvent is null ? "timer" : "wait", TimerName(e.TimerCreated), null) with
+                {
+                    Name = e.TimerCreated.ExternalEvent?.Name ?? (e.TimerCreated.HasName && e.TimerCreated.Name.Length > 0 ? e.TimerCreated.Name : null),
+                    Until = e.TimerCreated.FireAt.ToDateTime().Year >= Endless ? null : e.TimerCreated.FireAt.ToDateTimeOffset(),
+                };
             case Kind.EventRaised:
-                return Happened("event", e.EventRaised.Name, e.EventRaised.Input, null);
+                return Happened("event", e.EventRaised.Name, e.EventRaised.Input, null) with { Name = e.EventRaised.Name };
             case Kind.EventSent:
                 return Happened("send", $"{e.EventSent.Name} to {e.EventSent.InstanceId}", e.EventSent.Input, null);
             case Kind.DetachedWorkflowInstanceCreated:
@@ -106,9 +137,12 @@ internal static class Timeline
             var failure = end.TaskFailed?.FailureDetails ?? end.ChildWorkflowInstanceFailed?.FailureDetails;
             var failed = end.EventTypeCase is Kind.TaskFailed or Kind.ChildWorkflowInstanceFailed;
             var outcome = failed ? failure is null ? "terminated" : Words.Failure(failure) : end.TaskCompleted?.Result ?? end.ChildWorkflowInstanceCompleted?.Result;
-            return new TimelineStep(e.EventId, kind, what, at, at - began, end.Timestamp.ToDateTimeOffset() - at, failed ? StepState.Failed : StepState.Succeeded, Given(input), Given(outcome));
+            return new TimelineStep(e.EventId, kind, what, at, at - began, end.Timestamp.ToDateTimeOffset() - at, failed ? StepState.Failed : StepState.Succeeded, Given(input), Given(outcome)) { Failure = failure };
         }
     }
+
+    private static bool IsCompensation(string name) =>
+        Array.Exists(CompensationVerbs, v => name.StartsWith(v, StringComparison.Ordinal) && (name.Length == v.Length || !char.IsLower(name[v.Length])));
 
     private static string? Given(string? text) => string.IsNullOrEmpty(text) ? null : text;
 
@@ -125,6 +159,48 @@ internal static class Timeline
             TimerCreatedEvent.OriginOneofCase.ActivityRetry or TimerCreatedEvent.OriginOneofCase.ChildWorkflowRetry => $"before a retry, {until}",
             _ => until,
         };
+    }
+}
+
+/// <summary>Counts attempts through a history: a retry is a timer that names the first attempt, then an action of the same name.</summary>
+internal sealed class Attempts
+{
+    private readonly Dictionary<string, (string Name, int Count)> _first = new(StringComparer.Ordinal);
+    private readonly List<(string Name, int Attempt)> _awaited = [];
+
+    public int? Next(HistoryEvent e)
+    {
+        switch (e.EventTypeCase)
+        {
+            case Kind.TaskScheduled:
+                return Begun(e.TaskScheduled.Name, e.TaskScheduled.TaskExecutionId);
+            case Kind.ChildWorkflowInstanceCreated:
+                return Begun(e.ChildWorkflowInstanceCreated.Name, e.ChildWorkflowInstanceCreated.InstanceId);
+            case Kind.TimerCreated:
+                if ((e.TimerCreated.ActivityRetry?.TaskExecutionId ?? e.TimerCreated.ChildWorkflowRetry?.InstanceId) is { } id && _first.TryGetValue(id, out var first))
+                {
+                    _first[id] = (first.Name, first.Count + 1);
+                    _awaited.Add((first.Name, first.Count + 1));
+                }
+
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    private int Begun(string name, string id)
+    {
+        var retry = _awaited.FindIndex(a => a.Name == name);
+        if (retry >= 0)
+        {
+            var attempt = _awaited[retry].Attempt;
+            _awaited.RemoveAt(retry);
+            return attempt;
+        }
+
+        _first[id] = (name, 1);
+        return 1;
     }
 }
 
