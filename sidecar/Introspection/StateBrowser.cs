@@ -11,13 +11,13 @@ namespace DaprPlatform.Sidecar.Introspection;
 public sealed record StateStoreView(string App, string Store, string Type, bool Browsable, string? Why);
 
 /// <param name="Key">As the app knows it.</param>
-/// <param name="ETag">Null where the store has none.</param>
+/// <param name="Etag">Null where the store has none.</param>
 /// <param name="ExpiresAt">Null: never.</param>
 /// <param name="Bytes">Length of the value.</param>
-public sealed record StateKey(string Key, string? ETag, DateTimeOffset? ExpiresAt, int Bytes);
+public sealed record StateKey(string Key, string? Etag, DateTimeOffset? ExpiresAt, int Bytes);
 
 /// <param name="Value">Text, or <c>{"base64"}</c>.</param>
-public sealed record StateValue(string Key, JsonNode Value, string? ETag, DateTimeOffset? ExpiresAt);
+public sealed record StateValue(string Key, JsonNode Value, string? Etag, DateTimeOffset? ExpiresAt);
 
 /// <summary>What has to hold for a change of a key.</summary>
 /// <param name="ETag">The key has this ETag; null: it is not there yet.</param>

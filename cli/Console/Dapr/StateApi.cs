@@ -36,7 +36,7 @@ internal static class StateApi
     private static async Task<IResult> GetAsync(string app, string store, string key, HttpContext context, CancellationToken cancel)
     {
         var value = await context.Runtime("state").State.GetAsync(context.Segment(2), context.Segment(3), context.Tail(4), cancel);
-        SetTag(context, value.ETag);
+        SetTag(context, value.Etag);
         return TypedResults.Ok(value);
     }
 
@@ -49,7 +49,7 @@ internal static class StateApi
         if (body.Length > LargestValue)
             throw new ConsoleProblem(StatusCodes.Status413PayloadTooLarge, "too-large", $"A value has at most {LargestValue} bytes.");
         var value = await state.SetAsync(context.Segment(2), context.Segment(3), context.Tail(4), body.ToArray(), condition, ttlSeconds, cancel);
-        SetTag(context, value.ETag);
+        SetTag(context, value.Etag);
         return TypedResults.Ok(value);
     }
 
