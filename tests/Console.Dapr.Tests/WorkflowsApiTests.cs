@@ -140,7 +140,10 @@ public sealed class WorkflowsApiTests(ConsoleWorld world) : IClassFixture<Consol
     // An action on an instance is a turn of its own.
     private static async Task DoneAsync(FakeWorker worker, Task<(HttpStatusCode Status, JsonNode? Body)> action)
     {
-        await worker.AnswerAsync(await worker.TurnAsync());
+        var turn = worker.TurnAsync();
+        if (await Task.WhenAny(action, turn) == action)
+            Assert.Fail($"refused: {(await action).Status} {(await action).Body?.ToJsonString()}");
+        await worker.AnswerAsync(await turn);
         Assert.Equal(HttpStatusCode.NoContent, (await action).Status);
     }
 }
