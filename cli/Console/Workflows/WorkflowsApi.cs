@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Dapr.DurableTask.Protobuf;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.Workflows;
@@ -5,7 +6,6 @@ using DaprPlatform.Sidecar.Introspection;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Routing;
 
 namespace DaprPlatform.Cli.OpsConsole;
@@ -21,9 +21,9 @@ internal static class WorkflowsApi
         DaprApi.Look(api.MapGet("/workflows/{app}/{id}", GetAsync), "getWorkflow", "An instance, and what it waits for.", Tag).Produces<WorkflowInstanceView>().ProducesProblem(404);
         DaprApi.Look(api.MapGet("/workflows/{app}/{id}/history", HistoryAsync), "getWorkflowHistory", "Its history event by event with the turns, and as steps.", Tag).Produces<WorkflowHistoryView>().ProducesProblem(404);
         Act("raise", RaiseAsync, "raiseWorkflowEvent", "Raises an event.", call => call.GetArgument<RaiseRequest>(2).Event).Produces(204);
-        Act("suspend", SuspendAsync, "suspendWorkflow", "Suspends it: events wait until it is resumed.", null).Produces(204);
-        Act("resume", ResumeAsync, "resumeWorkflow", "Lets a suspended instance go on.", null).Produces(204);
-        Act("terminate", TerminateAsync, "terminateWorkflow", "Ends it and its children.", null).Produces(204);
+        Act("suspend", SuspendAsync, "suspendWorkflow", "Suspends it: events wait until it is resumed. The body may have a reason.", null).Produces(204);
+        Act("resume", ResumeAsync, "resumeWorkflow", "Lets a suspended instance go on. The body may have a reason.", null).Produces(204);
+        Act("terminate", TerminateAsync, "terminateWorkflow", "Ends it and its children. The body may have an output.", null).Produces(204);
         Act("rerun", RerunAsync, "rerunWorkflow", "Runs an ended instance again from one of its actions, as a new instance.", call => $"from {call.GetArgument<RerunRequest>(2).From}").Produces<RerunAnswer>();
         DaprApi.Change(api.MapDelete("/workflows/{app}/{id}", PurgeAsync), ConsoleRole.Admin, "workflow.purge", "purgeWorkflow", "Removes an instance that has ended, and its children.", Target, null, Tag)
             .Produces<PurgeAnswer>().ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
@@ -64,16 +64,22 @@ internal static class WorkflowsApi
         return ActAsync(context, (view, of, instance) => view.RaiseAsync(of, instance, name, data, cancel), (service, instance) => service.RaiseAsync(instance, name, data, cancel), cancel);
     }
 
-    private static Task<IResult> SuspendAsync(string app, string id, [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] ReasonRequest? request, HttpContext context, CancellationToken cancel) =>
-        ActAsync(context, (view, of, instance) => view.SuspendAsync(of, instance, request?.Reason, cancel), (service, instance) => service.SuspendAsync(instance, request?.Reason, cancel), cancel);
-
-    private static Task<IResult> ResumeAsync(string app, string id, [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] ReasonRequest? request, HttpContext context, CancellationToken cancel) =>
-        ActAsync(context, (view, of, instance) => view.ResumeAsync(of, instance, request?.Reason, cancel), (service, instance) => service.ResumeAsync(instance, request?.Reason, cancel), cancel);
-
-    private static Task<IResult> TerminateAsync(string app, string id, [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] EndRequest? request, HttpContext context, CancellationToken cancel)
+    private static async Task<IResult> SuspendAsync(string app, string id, HttpContext context, CancellationToken cancel)
     {
-        var output = request?.Output?.ToJsonString();
-        return ActAsync(context, (view, of, instance) => view.TerminateAsync(of, instance, output, cancel), (service, instance) => service.TerminateAsync(instance, output, recursive: true, cancel), cancel);
+        var reason = (await OptionalAsync<ReasonRequest>(context, cancel))?.Reason;
+        return await ActAsync(context, (view, of, instance) => view.SuspendAsync(of, instance, reason, cancel), (service, instance) => service.SuspendAsync(instance, reason, cancel), cancel);
+    }
+
+    private static async Task<IResult> ResumeAsync(string app, string id, HttpContext context, CancellationToken cancel)
+    {
+        var reason = (await OptionalAsync<ReasonRequest>(context, cancel))?.Reason;
+        return await ActAsync(context, (view, of, instance) => view.ResumeAsync(of, instance, reason, cancel), (service, instance) => service.ResumeAsync(instance, reason, cancel), cancel);
+    }
+
+    private static async Task<IResult> TerminateAsync(string app, string id, HttpContext context, CancellationToken cancel)
+    {
+        var output = (await OptionalAsync<EndRequest>(context, cancel))?.Output?.ToJsonString();
+        return await ActAsync(context, (view, of, instance) => view.TerminateAsync(of, instance, output, cancel), (service, instance) => service.TerminateAsync(instance, output, recursive: true, cancel), cancel);
     }
 
     private static async Task<IResult> RerunAsync(string app, string id, [FromBody] RerunRequest request, HttpContext context, CancellationToken cancel)
@@ -109,6 +115,23 @@ internal static class WorkflowsApi
         using var real = await RealAsync(context, app, cancel);
         await onReal(real.Service, id);
         return TypedResults.NoContent();
+    }
+
+    // An endpoint that takes a body is passed over by requests without one: they would find none at all.
+    private static async Task<T?> OptionalAsync<T>(HttpContext context, CancellationToken cancel) where T : class
+    {
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, cancel);
+        if (body.Length == 0)
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize<T>(body.ToArray(), ConsoleJson.Options);
+        }
+        catch (JsonException e)
+        {
+            throw ConsoleProblem.BadRequest($"The body is malformed: {e.Message}");
+        }
     }
 
     private static async Task<WorkflowDetail> FindAsync(HttpContext context, CancellationToken cancel)
