@@ -43,6 +43,16 @@ internal static class CloudEvents
         return envelope;
     }
 
+    // Unique, as the specification wants it; not secret, so that it need not cost what secure random numbers do.
+    private static string EventId()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Random.Shared.NextBytes(bytes);
+        bytes[6] = (byte)((bytes[6] & 0x0f) | 0x40);
+        bytes[8] = (byte)((bytes[8] & 0x3f) | 0x80);
+        return new Guid(bytes, bigEndian: true).ToString();
+    }
+
     /// <summary>The envelope around a message that was published raw.</summary>
     public static byte[] WrapRaw(string pubsub, string topic, ReadOnlySpan<byte> data)
     {
@@ -52,7 +62,7 @@ internal static class CloudEvents
         WriteBase64(output, data);
         output.Write("\""u8);
         Member(output, "datacontenttype"u8, ContentTypes.Octets);
-        Member(output, "id"u8, Guid.NewGuid().ToString());
+        Member(output, "id"u8, EventId());
         Member(output, "pubsubname"u8, pubsub);
         Member(output, "source"u8, DefaultSource);
         Member(output, "specversion"u8, Version);
@@ -85,7 +95,7 @@ internal static class CloudEvents
         Member(output, "datacontenttype"u8, contentType);
         if (Expiration(input) is { } expiration)
             Member(output, "expiration"u8, expiration);
-        Member(output, "id"u8, Override(input, "cloudevent.id") ?? Guid.NewGuid().ToString());
+        Member(output, "id"u8, Override(input, "cloudevent.id") ?? EventId());
         Member(output, "pubsubname"u8, input.PubSub);
         Member(output, "source"u8, Override(input, "cloudevent.source") ?? input.Source);
         Member(output, "specversion"u8, Version);
@@ -184,7 +194,7 @@ internal static class CloudEvents
         void Fill(string name, string? value)
         {
             if (!members.TryGetValue(name, out var existing) || existing.AsSpan().SequenceEqual("null"u8))
-                members[name] = Quoted(value ?? Guid.NewGuid().ToString());
+                members[name] = Quoted(value ?? EventId());
         }
     }
 
