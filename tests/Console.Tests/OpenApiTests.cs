@@ -34,6 +34,10 @@ public sealed class OpenApiTests
                 options.CustomSchemaIds(type => type.IsGenericType ? $"{type.Name.Split('`')[0]}Of{string.Join("And", type.GetGenericArguments().Select(a => a.Name))}" : type.Name);
             });
         });
+        // The endpoints of an application that is not started are described once they are said to be its own.
+#pragma warning disable ASP0014
+        app.UseEndpoints(static _ => { });
+#pragma warning restore ASP0014
         using var text = new StringWriter();
         app.Services.GetRequiredService<ISwaggerProvider>().GetSwagger("v1").SerializeAsV3(new OpenApiJsonWriter(text));
         var found = JsonNode.Parse(text.ToString())!.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
