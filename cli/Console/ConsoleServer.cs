@@ -97,6 +97,8 @@ internal sealed class ConsoleServer : IAsyncDisposable
         var gate = new ConsoleGate(system, door);
         app.Use(next => context => gate.RunAsync(context, next));
         ConsoleApi.Map(app, system);
+        // The document of the API is made from what is registered here, before anything is started.
+        app.UseEndpoints(static _ => { });
         ConsoleApi.Verify(app);
         return app;
     }
