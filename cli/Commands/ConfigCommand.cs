@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.Settings;
+using DaprPlatform.Sidecar.Introspection;
 
 namespace DaprPlatform.Cli.Commands;
 
@@ -17,8 +18,7 @@ internal static class ConfigCommand
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
-            using var settings = new PlatformSettings((await RunningStack.FindAsync(stack, parsed, cancel)).Status);
-            var values = await settings.AllAsync(cancel);
+            var values = await AllAsync(stack, parsed, cancel);
             if (parsed.GetValue(json))
                 Console.Out.WriteLine(JsonSerializer.Serialize(values, ControlJson.Options));
             else
@@ -36,8 +36,7 @@ internal static class ConfigCommand
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
-            using var settings = new PlatformSettings((await RunningStack.FindAsync(stack, parsed, cancel)).Status);
-            if (!(await settings.AllAsync(cancel)).TryGetValue(parsed.GetRequiredValue(key), out var value))
+            if (!(await AllAsync(stack, parsed, cancel)).TryGetValue(parsed.GetRequiredValue(key), out var value))
                 throw new CommandException($"{parsed.GetValue(key)} is not set.");
             Console.Out.WriteLine(value);
             return 0;
@@ -58,10 +57,17 @@ internal static class ConfigCommand
         });
         command.SetAction(async (parsed, cancel) =>
         {
-            using var settings = new PlatformSettings((await RunningStack.FindAsync(stack, parsed, cancel)).Status);
-            await settings.SetAsync(parsed.GetRequiredValue(key), parsed.GetRequiredValue(value), cancel);
+            using var client = new ControlClient(stack.Data(parsed, Repository.Find()).Socket);
+            await client.SendAsync<JsonElement>(HttpMethod.Put, $"api/v1/dapr/configuration/{PlatformSettings.Store}/{Uri.EscapeDataString(parsed.GetRequiredValue(key))}", new { value = parsed.GetRequiredValue(value) }, cancel);
             return 0;
         });
         return command;
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> AllAsync(StackOptions stack, ParseResult parsed, CancellationToken cancel)
+    {
+        using var client = new ControlClient(stack.Data(parsed, Repository.Find()).Socket);
+        var items = await client.GetAsync<List<SettingView>>("api/v1/dapr/configuration", cancel);
+        return new SortedDictionary<string, string>(items.Where(i => i.Store == PlatformSettings.Store).ToDictionary(i => i.Key, i => i.Value), StringComparer.Ordinal);
     }
 }

@@ -50,8 +50,7 @@ internal static class DlqCommand
         command.SetAction(async (parsed, cancel) =>
         {
             using var client = new ControlClient(stack.Data(parsed, Repository.Find()).Socket);
-            var letter = (await client.DeadLettersAsync(all: true, cancel)).FirstOrDefault(l => l.Id == parsed.GetValue(id))
-                ?? throw new CommandException($"There is no dead letter {parsed.GetValue(id)}.");
+            var letter = await client.GetAsync<DeadLetter>($"api/v1/dead-letters/{Uri.EscapeDataString(parsed.GetRequiredValue(id))}", cancel);
             if (parsed.GetValue(json))
             {
                 Json(letter);

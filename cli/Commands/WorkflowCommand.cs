@@ -74,7 +74,7 @@ internal sealed class WorkflowCommand
         var id = Instance();
         var name = new Argument<string>("event") { Description = "The event's name." };
         var data = new Argument<string?>("data") { Arity = ArgumentArity.ZeroOrOne, Description = "Its data, normally JSON." };
-        return Act(new Command("raise", "Raises an event.") { id, name, data }, id, "raised", (service, parsed, cancel) => service.RaiseAsync(parsed.GetValue(id)!, parsed.GetValue(name)!, parsed.GetValue(data), cancel));
+        return Act(new Command("raise", "Raises an event.") { id, name, data }, id, "raised", (actions, parsed, cancel) => actions.RaiseAsync(parsed.GetValue(id)!, parsed.GetValue(name)!, parsed.GetValue(data), cancel));
     }
 
     private Command Terminate()
@@ -83,30 +83,30 @@ internal sealed class WorkflowCommand
         var output = new Option<string?>("--output") { Description = "The output it ends with, normally JSON." };
         var alone = new Option<bool>("--alone") { Description = "Leave its children running." };
         return Act(new Command("terminate", "Ends an instance and its children.") { id, output, alone }, id, "terminated",
-            (service, parsed, cancel) => service.TerminateAsync(parsed.GetValue(id)!, parsed.GetValue(output), !parsed.GetValue(alone), cancel));
+            (actions, parsed, cancel) => actions.TerminateAsync(parsed.GetValue(id)!, parsed.GetValue(output), !parsed.GetValue(alone), cancel));
     }
 
     private Command Suspend()
     {
         var id = Instance();
         var reason = new Option<string?>("--reason") { Description = "Goes into the history." };
-        return Act(new Command("suspend", "Suspends an instance: events wait until it is resumed.") { id, reason }, id, "suspended", (service, parsed, cancel) => service.SuspendAsync(parsed.GetValue(id)!, parsed.GetValue(reason), cancel));
+        return Act(new Command("suspend", "Suspends an instance: events wait until it is resumed.") { id, reason }, id, "suspended", (actions, parsed, cancel) => actions.SuspendAsync(parsed.GetValue(id)!, parsed.GetValue(reason), cancel));
     }
 
     private Command Resume()
     {
         var id = Instance();
         var reason = new Option<string?>("--reason") { Description = "Goes into the history." };
-        return Act(new Command("resume", "Lets a suspended instance go on.") { id, reason }, id, "resumed", (service, parsed, cancel) => service.ResumeAsync(parsed.GetValue(id)!, parsed.GetValue(reason), cancel));
+        return Act(new Command("resume", "Lets a suspended instance go on.") { id, reason }, id, "resumed", (actions, parsed, cancel) => actions.ResumeAsync(parsed.GetValue(id)!, parsed.GetValue(reason), cancel));
     }
 
     private Command Purge()
     {
         var id = Instance();
         var force = new Option<bool>("--force") { Description = "Also one that has not ended." };
-        return Add(new Command("purge", "Removes an instance that has ended, and its children.") { id, force }, async (service, parsed, cancel) =>
+        return Change(new Command("purge", "Removes an instance that has ended, and its children.") { id, force }, async (actions, parsed, cancel) =>
         {
-            var removed = await service.PurgeAsync(parsed.GetValue(id)!, parsed.GetValue(force), cancel);
+            var removed = await actions.PurgeAsync(parsed.GetValue(id)!, parsed.GetValue(force), cancel);
             if (parsed.GetValue(_json))
                 WorkflowPrinter.Json(new { id = parsed.GetValue(id), removed });
             else
@@ -120,9 +120,9 @@ internal sealed class WorkflowCommand
         var from = new Argument<uint>("action") { Description = "The number of the activity, timer or child to run again from, as history shows it." };
         var newId = new Option<string?>("--id") { Description = "The id of the new instance; made up by default." };
         var input = new Option<string?>("--input") { Description = "Another input for that action, normally JSON." };
-        return Add(new Command("rerun", "Runs an ended instance again from one of its actions, as a new instance.") { id, from, newId, input }, async (service, parsed, cancel) =>
+        return Change(new Command("rerun", "Runs an ended instance again from one of its actions, as a new instance.") { id, from, newId, input }, async (actions, parsed, cancel) =>
         {
-            var made = await service.RerunAsync(parsed.GetValue(id)!, parsed.GetValue(from), parsed.GetValue(newId), parsed.GetValue(input), cancel);
+            var made = await actions.RerunAsync(parsed.GetValue(id)!, parsed.GetValue(from), parsed.GetValue(newId), parsed.GetValue(input), cancel);
             if (parsed.GetValue(_json))
                 WorkflowPrinter.Json(new { id = made });
             else
@@ -130,16 +130,20 @@ internal sealed class WorkflowCommand
         });
     }
 
-    private Command Act(Command command, Argument<string> id, string done, Func<WorkflowService, ParseResult, CancellationToken, Task> run) => Add(command, async (service, parsed, cancel) =>
+    private Command Act(Command command, Argument<string> id, string done, Func<IWorkflowActions, ParseResult, CancellationToken, Task> run) => Change(command, async (actions, parsed, cancel) =>
     {
-        await run(service, parsed, cancel);
+        await run(actions, parsed, cancel);
         if (parsed.GetValue(_json))
             WorkflowPrinter.Json(new { id = parsed.GetValue(id), done });
         else
             AnsiConsole.WriteLine($"{parsed.GetValue(id)}: {done}");
     });
 
-    private Command Add(Command command, Func<WorkflowService, ParseResult, CancellationToken, Task> run)
+    private Command Add(Command command, Func<WorkflowService, ParseResult, CancellationToken, Task> run) => Add(command, (service, _, parsed, cancel) => run(service, parsed, cancel));
+
+    private Command Change(Command command, Func<IWorkflowActions, ParseResult, CancellationToken, Task> run) => Add(command, (_, actions, parsed, cancel) => run(actions, parsed, cancel));
+
+    private Command Add(Command command, Func<WorkflowService, IWorkflowActions, ParseResult, CancellationToken, Task> run)
     {
         command.Options.Add(_app);
         command.Options.Add(_port);
@@ -147,16 +151,19 @@ internal sealed class WorkflowCommand
         var stack = StackOptions.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
-            var port = parsed.GetValue(_port);
-            if (port is null)
+            var token = Environment.GetEnvironmentVariable("DAPR_API_TOKEN") is { Length: > 0 } given ? given : null;
+            if (parsed.GetValue(_port) is { } port)
             {
-                using var control = new ControlClient(stack.Data(parsed, Repository.Find()).Socket);
-                var status = await control.StatusAsync(cancel) ?? throw new CommandException("Nothing runs: start it with ./platform up, or name a sidecar with --grpc-port.");
-                port = (await WorkflowService.AppOfAsync(status, parsed.GetValue(_app), cancel)).DaprGrpcPort;
+                using var sidecar = new WorkflowService(port, token);
+                await run(sidecar, sidecar, parsed, cancel);
+                return 0;
             }
 
-            using var service = new WorkflowService(port.Value, Environment.GetEnvironmentVariable("DAPR_API_TOKEN") is { Length: > 0 } token ? token : null);
-            await run(service, parsed, cancel);
+            using var control = new ControlClient(stack.Data(parsed, Repository.Find()).Socket);
+            var status = await control.StatusAsync(cancel) ?? throw new CommandException("Nothing runs: start it with ./platform up, or name a sidecar with --grpc-port.");
+            var app = await WorkflowService.AppOfAsync(status, parsed.GetValue(_app), cancel);
+            using var service = new WorkflowService(app.DaprGrpcPort, token);
+            await run(service, new ConsoleWorkflows(control, app.App, service), parsed, cancel);
             return 0;
         });
         return command;

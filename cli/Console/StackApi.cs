@@ -1,7 +1,6 @@
 using DaprPlatform.Cli.Control;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
 namespace DaprPlatform.Cli.OpsConsole;
@@ -26,19 +25,6 @@ internal static class StackApi
             context.Console().Stack.RequestStop();
             return TypedResults.Accepted((string?)null);
         }).RequireRole(ConsoleRole.Admin).Audited("stack.stop").WithName("stopStack").WithSummary("Stops everything, this console too.").WithTags("Stack").Produces(202);
-
-        api.MapGet("/dlq", (bool? all, HttpContext context) => TypedResults.Ok(context.Console().Stack.DeadLetters?.List(all ?? false) ?? [])).RequireRole(ConsoleRole.Viewer).ExcludeFromDescription();
-        api.MapPost("/dlq/replay", async Task<IResult> ([FromBody] string[] ids, HttpContext context) =>
-        {
-            try
-            {
-                return TypedResults.Ok(context.Console().Stack.DeadLetters is { } box ? await box.ReplayAsync(ids, context.RequestAborted) : 0);
-            }
-            catch (CommandException e)
-            {
-                throw ConsoleProblem.NotFound(e.Message);
-            }
-        }).RequireRole(ConsoleRole.Operator).Audited("deadLetters.replay", call => string.Join(", ", call.GetArgument<string[]>(0))).ExcludeFromDescription();
 
         routes.MapGet("/status", async (HttpContext context) =>
         {

@@ -113,34 +113,18 @@ internal sealed class ControlClient : IDisposable
     }
 
     /// <exception cref="CommandException">Nothing runs there.</exception>
-    public async Task<IReadOnlyList<DeadLetter>> DeadLettersAsync(bool all, CancellationToken cancel)
-    {
-        try
-        {
-            return await _http.GetFromJsonAsync<IReadOnlyList<DeadLetter>>($"api/v1/dlq?all={(all ? "true" : "false")}", ControlJson.Options, cancel) ?? [];
-        }
-        catch (HttpRequestException e) when (e.StatusCode is null)
-        {
-            throw new CommandException("Nothing runs there: start it with ./platform up", e);
-        }
-    }
+    public async Task<IReadOnlyList<DeadLetter>> DeadLettersAsync(bool all, CancellationToken cancel) =>
+        await GetAsync<List<DeadLetter>>($"api/v1/dead-letters?all={(all ? "true" : "false")}", cancel);
 
     /// <summary>How many were replayed.</summary>
+    /// <param name="ids">Empty: all that were not.</param>
+    /// <param name="cancel">Ends the waiting for the answer.</param>
     /// <exception cref="CommandException">Nothing runs there, or there is no such dead letter.</exception>
     public async Task<int> ReplayAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
     {
-        try
-        {
-            using var response = await _http.PostAsJsonAsync("api/v1/dlq/replay", ids, ControlJson.Options, cancel);
-            if (response.StatusCode == HttpStatusCode.NotFound)
-                throw new CommandException((await response.Content.ReadFromJsonAsync<JsonElement>(cancel)).GetProperty("detail").GetString() ?? "There is no such dead letter.");
-            response.EnsureSuccessStatusCode();
-            return await response.Content.ReadFromJsonAsync<int>(cancel);
-        }
-        catch (HttpRequestException e) when (e.StatusCode is null)
-        {
-            throw new CommandException("Nothing runs there: start it with ./platform up", e);
-        }
+        if (ids.Count == 0)
+            ids = [.. (await DeadLettersAsync(all: false, cancel)).Select(l => l.Id)];
+        return ids.Count == 0 ? 0 : (await SendAsync<ReplayAnswer>(HttpMethod.Post, "api/v1/dead-letters/replay", new { ids }, cancel))!.Replayed;
     }
 
     public async Task StopAsync(CancellationToken cancel)

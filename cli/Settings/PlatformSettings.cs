@@ -9,7 +9,7 @@ namespace DaprPlatform.Cli.Settings;
 /// <summary>The configuration store of a running stack, through a sidecar that is in its scope. Services that follow a key see a change at once.</summary>
 internal sealed class PlatformSettings : IDisposable
 {
-    private const string Store = "configstore";
+    public const string Store = "configstore";
     private const string Owner = "orders";
     private readonly HttpClient _http;
 

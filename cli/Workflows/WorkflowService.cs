@@ -7,7 +7,7 @@ using Grpc.Net.Client;
 namespace DaprPlatform.Cli.Workflows;
 
 /// <summary>The workflows of one app, through the gRPC port of its sidecar: the door that every workflow client has.</summary>
-internal sealed class WorkflowService : IDisposable
+internal sealed class WorkflowService : IWorkflowActions, IDisposable
 {
     private const int PageSize = 200;
     private const int AskedAtOnce = 16;
