@@ -77,7 +77,12 @@ internal sealed class TestRun(Repository repository, TextWriter output)
         return [.. Directory.GetDirectories(tests, "*.Tests").Select(f => Path.GetFileName(f)!).OrderBy(Weight).ThenBy(n => n, StringComparer.Ordinal)];
     }
 
-    private static int Weight(string suite) => suite switch { EndToEnd or "Storefront.Tests" or "Console.Tests" => 2, "Platform.Tests" or "Deployment.Tests" or "Console.Pages.Tests" => 1, _ => 0 };
+    private static int Weight(string suite) => suite switch
+    {
+        EndToEnd or "Storefront.Tests" or "Console.Browser.Tests" or "Console.Tests" => 2,
+        "Platform.Tests" or "Deployment.Tests" or "Console.Pages.Tests" => 1,
+        _ => 0,
+    };
 
     // Suites of .NET talk to the clients of other languages that are installed there; without them they skip those tests.
     private async Task PrepareConformanceAsync(CancellationToken cancel)
