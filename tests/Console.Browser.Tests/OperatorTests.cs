@@ -120,7 +120,7 @@ public sealed class OperatorTests(ConsoleFixture console)
         await page.GetByText("replayed", new() { Exact = true }).First.WaitForAsync();
         // Who did it is on record.
         await page.GotoAsync("/audit");
-        await page.GetByRole(AriaRole.Cell, new() { NameRegex = new(@"^payment_processed\.dlq/") }).First.WaitForAsync();
+        await page.GetByRole(AriaRole.Cell, new() { NameRegex = new(@"^payment_processed\.dlq") }).First.WaitForAsync();
         visitor.AssertQuiet();
     }
 

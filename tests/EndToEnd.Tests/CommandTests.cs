@@ -111,6 +111,25 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_account_of_the_console_takes_its_password_from_the_standard_input()
+    {
+        // A folder of its own: with an account the console of the stack would ask everybody to sign in.
+        var data = Directory.CreateTempSubdirectory("platform-e2e-account-").FullName;
+        var made = await ShellAsync($"echo correct-horse-1 | ./platform console user add ada --role operator --data-dir {data}");
+        Assert.True(made.Succeeded, made.Output);
+        var listed = await ShellAsync($"./platform console user list --data-dir {data}");
+        Assert.Equal("ada operator", listed.Output.Trim());
+        Assert.DoesNotContain("correct-horse-1", await File.ReadAllTextAsync(Path.Combine(data, "console-users.json"), Cancel), StringComparison.Ordinal);
+
+        Assert.False((await ShellAsync($"./platform console user add ben --role viewer --data-dir {data}")).Succeeded);
+        Assert.True((await ShellAsync($"./platform console user remove ada --data-dir {data}")).Succeeded);
+        Assert.Equal("", (await ShellAsync($"./platform console user list --data-dir {data}")).Output.Trim());
+        Directory.Delete(data, recursive: true);
+
+        Task<ToolResult> ShellAsync(string command) => ToolRun.RunAsync("bash", ["-c", command], stack.Root, Cancel, limit: TimeSpan.FromMinutes(2));
+    }
+
+    [Fact]
     public async Task Ctrl_C_stops_everything_and_leaves_neither_process_nor_port()
     {
         // Behind the ports that the system gives to connections, which one of them may hold at the moment.

@@ -13,7 +13,7 @@ public sealed partial class DocumentedCommandTests(StackFixture stack)
     // What starts, ends or takes apart is typed by other tests, on stacks or orders of their own.
     private static readonly Dictionary<string, string> Elsewhere = new()
     {
-        ["up"] = "PublicationTests", ["down"] = "PublicationTests", ["stop"] = "CommandTests", ["restart"] = "CommandTests",
+        ["up"] = "PublicationTests", ["down"] = "PublicationTests", ["stop"] = "CommandTests", ["restart"] = "CommandTests", ["console user"] = "CommandTests",
     };
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

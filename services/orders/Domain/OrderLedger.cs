@@ -111,7 +111,9 @@ internal sealed partial class OrderLedger(
             metrics.Entered(row);
             if (previous == OrderStatus.Pending)
                 metrics.Decided(row);
+            LogChanged(logger, order.ToString(), row.Status.Text(), previous.Text());
         }
+
         return result;
     }
 
@@ -123,4 +125,7 @@ internal sealed partial class OrderLedger(
 
     [LoggerMessage(1, LogLevel.Error, "Order {Order} could not be undone; somebody has to look: {Failures}")]
     private static partial void LogFlagged(ILogger logger, string order, string failures);
+
+    [LoggerMessage(2, LogLevel.Information, "Order {Order} is {Status}; it was {Previous}")]
+    private static partial void LogChanged(ILogger logger, string order, string status, string previous);
 }
