@@ -14,9 +14,6 @@ internal sealed class PostgresServer : ISupervisedProgram
 {
     public const string ProgramName = "postgres";
 
-    // sun_path has 104 bytes where it has the fewest.
-    private const int LongestSocketName = 100;
-
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LeftoverGrace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StatusInterval = TimeSpan.FromMilliseconds(20);
@@ -37,9 +34,6 @@ internal sealed class PostgresServer : ISupervisedProgram
     public int Port => _options.Port;
 
     public string LogFile => _place.LogFile;
-
-    /// <summary>Where it listens for programs on this machine, besides its port; null where there are no such sockets, or its name would be too long for one.</summary>
-    public string? SocketFolder => !OperatingSystem.IsWindows() && Path.Combine(_place.Folder, ".s.PGSQL.65535").Length <= LongestSocketName ? _place.Folder : null;
 
     public Version Version => _place.Binaries.Version;
 
@@ -135,7 +129,7 @@ internal sealed class PostgresServer : ISupervisedProgram
         [
             ("listen_addresses", "127.0.0.1"),
             ("port", _options.Port.ToString(CultureInfo.InvariantCulture)),
-            ("unix_socket_directories", SocketFolder ?? ""),
+            ("unix_socket_directories", ""),
             ("max_connections", "200"),
             ("shared_buffers", "64MB"),
             ("work_mem", "4MB"),

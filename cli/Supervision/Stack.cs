@@ -36,9 +36,6 @@ internal sealed class Stack : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private PostgresServer? _server;
     private SupervisedUnit? _database;
-
-    // Of all apps.
-    private readonly Dictionary<string, string> _environment;
     private double? _startSeconds;
 
     public Stack(Repository repository, RunFile file, DataFolder data, ISidecarHost host, TimeProvider time)
@@ -46,8 +43,7 @@ internal sealed class Stack : IAsyncDisposable
         (_repository, _file, _data, _host, _time) = (repository, file, data, host, time);
         _state = new RunState(data.Path);
         Events = new StackEvents(time);
-        _environment = new Dictionary<string, string>(_state.ChildEnvironment);
-        _apps = [.. file.Apps.Select(app => new AppUnit(repository, app, data.LogOf(app.AppId), _environment, host, Backoff.Default, time, Changed))];
+        _apps = [.. file.Apps.Select(app => new AppUnit(repository, app, data.LogOf(app.AppId), _state.ChildEnvironment, host, Backoff.Default, time, Changed))];
     }
 
     public StackEvents Events { get; }
@@ -203,9 +199,6 @@ internal sealed class Stack : IAsyncDisposable
         var binaries = await PostgresBinaries.LocateAsync(_repository, Report, cancel);
         _server = await PostgresServer.PrepareAsync(new PostgresOptions(_data.Path, settings.Port.Number, settings.User, settings.Password), binaries,
             _state.ChildEnvironment, Report, cancel);
-        // Shorter than through the network of the machine: a tenth of the processor time of a statement.
-        if (_server.SocketFolder is { } folder)
-            _environment["POSTGRES_SOCKET_FOLDER"] = folder;
         _database = new SupervisedUnit(_server, Backoff.Default, _time, Changed);
         await _database.StartAsync();
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);

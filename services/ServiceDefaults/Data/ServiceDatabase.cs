@@ -39,8 +39,7 @@ public static class ServiceDatabase
     internal static string ConnectionString(IConfiguration configuration) =>
         new NpgsqlConnectionStringBuilder
         {
-            // The supervisor of a machine says so of its own server.
-            Host = configuration["POSTGRES_SOCKET_FOLDER"] is { Length: > 0 } folder ? folder : configuration["POSTGRES_HOST"] ?? "localhost",
+            Host = configuration["POSTGRES_HOST"] ?? "localhost",
             Port = configuration.GetValue("POSTGRES_PORT", 5432),
             Username = configuration["POSTGRES_USER"] ?? "platform",
             Password = configuration["POSTGRES_PASSWORD"],
