@@ -4,6 +4,8 @@
 FROM node:20-bookworm-slim AS web
 ARG SERVICE
 WORKDIR /src/web/storefront
+COPY web/build ../build
+COPY services/gateway/openapi.json ../../services/gateway/
 COPY web/storefront ./
 RUN mkdir /web && if [ "${SERVICE}" = gateway ]; then npm ci --no-audit --no-fund && WEB_OUTPUT=/web/storefront npm run build; fi
 

@@ -41,8 +41,9 @@ internal static class NodePackages
 
     /// <summary>Does nothing when what is installed and built is what the files say.</summary>
     /// <param name="output">The folder that the build writes outside of the package: without it nothing is built.</param>
+    /// <param name="besides">Files and folders outside of the package that its build uses.</param>
     /// <exception cref="CommandException">npm failed.</exception>
-    public static async Task PrepareAsync(Repository repository, string folder, Action<string> report, CancellationToken cancel, string? output = null)
+    public static async Task PrepareAsync(Repository repository, string folder, Action<string> report, CancellationToken cancel, string? output = null, params IReadOnlyList<string> besides)
     {
         var lockFile = Path.Combine(folder, "package-lock.json");
         if (File.Exists(lockFile))
@@ -60,7 +61,7 @@ internal static class NodePackages
 
         if (!HasScript(folder, "build"))
             return;
-        var stamp = new SourceStamp(Path.Combine(repository.Artifacts, "stamps", repository.Relative(folder).Replace(Path.DirectorySeparatorChar, '-')), [folder]);
+        var stamp = new SourceStamp(Path.Combine(repository.Artifacts, "stamps", repository.Relative(folder).Replace(Path.DirectorySeparatorChar, '-')), [folder, .. besides]);
         if (stamp.IsCurrent() && (output is null || Directory.Exists(output)))
             return;
         report($"npm run build in {repository.Relative(folder)}");

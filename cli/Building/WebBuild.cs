@@ -1,6 +1,6 @@
 namespace DaprPlatform.Cli.Building;
 
-/// <summary>The pages in <c>web/</c>: each folder there is an npm package whose build writes to <c>artifacts/web/NAME</c>, from where the gateway and this program serve it.</summary>
+/// <summary>The pages in <c>web/</c>: each folder with a package.json is an npm package whose build writes to <c>artifacts/web/NAME</c>, from where the gateway and this program serve it.</summary>
 internal static class WebBuild
 {
     public const string Storefront = "storefront";
@@ -12,8 +12,9 @@ internal static class WebBuild
         var web = Path.Combine(repository.Root, "web");
         if (!Directory.Exists(web))
             return;
+        string[] besides = [Path.Combine(web, "build"), Path.Combine(repository.Root, "services", "gateway", "openapi.json"), Path.Combine(repository.Root, "cli", "Console", "openapi.json")];
         foreach (var folder in Directory.GetDirectories(web).Where(f => File.Exists(Path.Combine(f, "package.json"))).Order(StringComparer.Ordinal))
-            await NodePackages.PrepareAsync(repository, folder, report, cancel, OutputOf(repository, Path.GetFileName(folder)));
+            await NodePackages.PrepareAsync(repository, folder, report, cancel, OutputOf(repository, Path.GetFileName(folder)), besides);
     }
 
     /// <summary>Where the pages are once they are built.</summary>

@@ -27,30 +27,35 @@ public sealed class InMemoryPubSubTests : IAsyncLifetime
     [Fact]
     public async Task Who_publishes_faster_than_is_delivered_waits_so_that_what_waits_is_bounded()
     {
+        const int Messages = 1000;
+        // 32 MB fit; the next one waits, however long.
+        const int Fitting = 320;
         var (published, handled, most) = (0, 0, 0);
+        var (full, empty) = (new TaskCompletionSource(), new TaskCompletionSource());
         var step = new SemaphoreSlim(0);
         await using var subscription = await _pubSub.SubscribeAsync(new SubscribeRequest("t", new Dictionary<string, string>(), false), async (_, stopping) =>
         {
             await step.WaitAsync(stopping);
-            Interlocked.Increment(ref handled);
+            if (Interlocked.Increment(ref handled) == Messages)
+                empty.SetResult();
             return null;
         }, Token);
-        const int Messages = 1000;
         var publishing = Task.Run(async () =>
         {
             for (var i = 0; i < Messages; i++)
             {
                 await _pubSub.PublishAsync(new PubSubMessage("t", new byte[100 * Kilobytes]), Token);
                 most = Math.Max(most, Interlocked.Increment(ref published) - Volatile.Read(ref handled));
+                if (published == Fitting)
+                    full.SetResult();
             }
         }, Token);
-        // 32 MB fit; the next one waits, however long.
-        await UntilAsync(() => Volatile.Read(ref published) >= 320);
-        Assert.InRange(Volatile.Read(ref published), 320, 330);
+        await full.Task.WaitAsync(Patience, Token);
+        Assert.InRange(Volatile.Read(ref published), Fitting, Fitting + 10);
         step.Release(Messages);
         await publishing.WaitAsync(Patience, Token);
-        await UntilAsync(() => Volatile.Read(ref handled) == Messages);
-        Assert.InRange(most, 1, 330);
+        await empty.Task.WaitAsync(Patience, Token);
+        Assert.InRange(most, 1, Fitting + 10);
     }
 
     [Fact]
@@ -69,14 +74,11 @@ public sealed class InMemoryPubSubTests : IAsyncLifetime
         for (var i = 0; i < 7; i++)
             await PublishAsync().WaitAsync(Patience, Token);
         var late = Task.WhenAll(PublishAsync(), PublishAsync());
-        await UntilAsync(() => _time.PendingTimers > 0);
+        await _time.NextWaitAsync(Token).WaitAsync(Patience, Token);
         Assert.False(late.IsCompleted);
-        while (!late.IsCompleted)
-        {
+        _time.Advance(TimeSpan.FromSeconds(1));
+        while (await Task.WhenAny(late, _time.NextWaitAsync(Token)).WaitAsync(Patience, Token) != late)
             _time.Advance(TimeSpan.FromSeconds(1));
-            await Task.WhenAny(late, Task.Delay(TimeSpan.FromMilliseconds(20), Token));
-        }
-
         await late;
     }
 
@@ -93,17 +95,8 @@ public sealed class InMemoryPubSubTests : IAsyncLifetime
             for (var i = 0; i < 20; i++)
                 await _pubSub.PublishAsync(new PubSubMessage("t", new byte[4 << 20]), Token);
         }, Token);
-        await UntilAsync(() => _time.PendingTimers > 0);
+        await _time.NextWaitAsync(Token).WaitAsync(Patience, Token);
         await subscription.DisposeAsync();
         await publishing.WaitAsync(Patience, Token);
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        for (var start = TimeProvider.System.GetTimestamp(); !condition();)
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < Patience);
-            await Task.Delay(TimeSpan.FromMilliseconds(5), Token);
-        }
     }
 }

@@ -23,7 +23,7 @@ internal sealed class CallbackCall : ServerCallContext
 
     protected override WriteOptions? WriteOptionsCore { get; set; }
 
-    protected override AuthContext AuthContextCore => throw new NotSupportedException();
+    protected override AuthContext AuthContextCore { get; } = new(null, []);
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
 

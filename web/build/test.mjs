@@ -1,8 +1,11 @@
-// Bundles each file of tests/ and runs them with Node's test runner: Node.js 20 reads no TypeScript.
+// node ../build/test.mjs in a package: bundles each file of its tests/ and runs them with Node's test runner, because Node.js 20 reads no TypeScript.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { rolldown } from 'rolldown'
+import { createRequire } from 'node:module'
+import { basename, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const { rolldown } = await import(pathToFileURL(createRequire(resolve('package.json')).resolve('rolldown')).href)
 
 const output = 'node_modules/.tests'
 rmSync(output, { recursive: true, force: true })
