@@ -47,9 +47,16 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
         {
             var killing = KillAsync(stopKilling.Token);
             var flow = new OrderFlow(oper, options.Patience, time);
-            await Task.WhenAll(customers.Select(customer => OrderAsync(customer, flow, progress, cancel)));
-            await stopKilling.CancelAsync();
-            await killing;
+            try
+            {
+                await Task.WhenAll(customers.Select(customer => OrderAsync(customer, flow, progress, cancel)));
+            }
+            finally
+            {
+                // Also when the run is called off: who takes the stack down must not meet a platform that is just being started again.
+                await stopKilling.CancelAsync();
+                await killing;
+            }
         }
 
         await SetModeAsync(Modes[1], cancel);

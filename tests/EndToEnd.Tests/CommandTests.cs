@@ -138,7 +138,8 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(data, File.GetUnixFileMode(data) | UnixFileMode.OtherExecute);
         using var client = new ControlClient(new DataFolder(data).Socket);
-        var up = ToolRun.RunAsync("bash", [Path.Combine(stack.Root, "platform"), "up", "--no-build", "--port-offset", offset.ToString(CultureInfo.InvariantCulture), "--data-dir", data], stack.Root,
+        // Whoever runs the tests in the background of a shell may have told them to ignore Ctrl-C.
+        var up = ToolRun.RunAsync("env", [.. OperatingSystem.IsLinux() ? (string[])["--default-signal=INT"] : [], "bash", Path.Combine(stack.Root, "platform"), "up", "--no-build", "--port-offset", offset.ToString(CultureInfo.InvariantCulture), "--data-dir", data], stack.Root,
             Cancel, limit: TimeSpan.FromMinutes(4));
         using var interval = new PeriodicTimer(Look);
         StackStatus? status;
