@@ -21,12 +21,14 @@ internal interface IOutputBinding : IComponent
     ValueTask<BindingResponse?> InvokeAsync(BindingRequest request, CancellationToken cancellationToken);
 }
 
+/// <summary>Hands an event to the app and gives its answer; throws when the app does not take it. The token says that the binding ends.</summary>
+internal delegate ValueTask<ReadOnlyMemory<byte>> BindingHandler(BindingEvent happened, CancellationToken stopping);
+
 /// <summary>Something outside whose events go to the app.</summary>
 internal interface IInputBinding : IComponent
 {
     /// <summary>Begins to deliver. Disposing ends that, after the deliveries under way.</summary>
-    /// <param name="handler">Hands an event to the app; throws when the app does not take it.</param>
-    ValueTask<IAsyncDisposable> BeginAsync(Func<BindingEvent, CancellationToken, ValueTask> handler, CancellationToken cancellationToken);
+    ValueTask<IAsyncDisposable> BeginAsync(BindingHandler handler, CancellationToken cancellationToken);
 }
 
 /// <summary>A binding cannot do what was asked; the message is the component's.</summary>

@@ -110,23 +110,20 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
     }
 
     // Throws when the app does not take the event, after the attempts of the policy.
-    private async ValueTask DeliverAsync(string name, string route, BindingEvent @event, CancellationToken stopping)
+    private async ValueTask<ReadOnlyMemory<byte>> DeliverAsync(string name, string route, BindingEvent @event, CancellationToken stopping)
     {
         var start = runtime.Time.GetTimestamp();
         var taken = false;
-        using var trace = runtime.Tracing.StartSpan($"bindings/{name}", SpanKind.Client, parent: null);
+        // What brought the event about may have left its trace with it.
+        TraceContext.TryParse(@event.Metadata.GetValueOrDefault("traceparent"), @event.Metadata.GetValueOrDefault("tracestate"), out var parent);
+        using var trace = runtime.Tracing.StartSpan($"bindings/{name}", SpanKind.Client, parent);
         try
         {
-            await runtime.Resiliency.ForComponent(name, "Binding", ComponentDirection.Inbound).RunAsync(async _ =>
-            {
-                // A call under way is finished when the binding stops.
-                if (runtime.App.IsGrpc)
-                    await SendGrpcAsync(name, @event, trace).ConfigureAwait(false);
-                else
-                    await SendHttpAsync(name, route, @event, trace).ConfigureAwait(false);
-                return true;
-            }, stopping).ConfigureAwait(false);
+            // A call under way is finished when the binding stops.
+            var answer = await runtime.Resiliency.ForComponent(name, "Binding", ComponentDirection.Inbound)
+                .RunAsync(_ => runtime.App.IsGrpc ? SendGrpcAsync(name, @event, trace) : SendHttpAsync(name, route, @event, trace), stopping).ConfigureAwait(false);
             taken = true;
+            return answer;
         }
         finally
         {
@@ -134,20 +131,25 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
         }
     }
 
-    private async ValueTask SendHttpAsync(string name, string route, BindingEvent @event, Span? trace)
+    private async ValueTask<ReadOnlyMemory<byte>> SendHttpAsync(string name, string route, BindingEvent @event, Span? trace)
     {
         var headers = new List<KeyValuePair<string, StringValues>> { KeyValuePair.Create("Content-Type", new StringValues("application/json")) };
         foreach (var (key, value) in @event.Metadata)
-            headers.Add(KeyValuePair.Create(key, new StringValues(value)));
+        {
+            if (trace is null || !key.Equals("traceparent", StringComparison.OrdinalIgnoreCase))
+                headers.Add(KeyValuePair.Create(key, new StringValues(value)));
+        }
+
         if (trace is not null)
             headers.Add(KeyValuePair.Create("traceparent", new StringValues(trace.TraceParent)));
         await using var answer = await runtime.App.CallAsync(new UpstreamRequest("POST", route, headers, RequestBody.Of(@event.Data)), CancellationToken.None).ConfigureAwait(false);
         var body = await answer.ReadAllAsync(LongestAnswer, CancellationToken.None).ConfigureAwait(false);
         if (answer.Status is < 200 or > 299)
             throw new BindingException($"error sending binding event to application {name}: fails with status code {answer.Status}, body: {Encoding.UTF8.GetString(body)}");
+        return body;
     }
 
-    private async ValueTask SendGrpcAsync(string name, BindingEvent @event, Span? trace)
+    private async ValueTask<ReadOnlyMemory<byte>> SendGrpcAsync(string name, BindingEvent @event, Span? trace)
     {
         var request = new BindingEventRequest { Name = name, Data = UnsafeByteOperations.UnsafeWrap(@event.Data) };
         foreach (var (key, value) in @event.Metadata)
@@ -161,18 +163,19 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
 
         var answer = await new AppCallback.AppCallbackClient(runtime.App.Grpc).OnBindingEventAsync(request, headers).ResponseAsync.ConfigureAwait(false);
         if (answer.To.Count == 0)
-            return;
+            return answer.Data.Memory;
 
         // The app sends data on to output bindings.
         var onward = new BindingRequest("create", answer.Data.Memory, BindingsApi.Trace());
         if (answer.Concurrency == BindingEventResponse.Types.BindingEventConcurrency.Parallel)
         {
             await Task.WhenAll(answer.To.Select(to => api.InvokeAsync(to, onward, CancellationToken.None).AsTask())).ConfigureAwait(false);
-            return;
+            return answer.Data.Memory;
         }
 
         foreach (var to in answer.To)
             await api.InvokeAsync(to, onward, CancellationToken.None).ConfigureAwait(false);
+        return answer.Data.Memory;
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "app has not subscribed to binding {Name}.")]

@@ -92,7 +92,11 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         return new DefaultHttpContext(contextFeatures);
     }
 
-    public Task ProcessRequestAsync(HttpContext context) => _handlers[context.Features.Get<ListenerFeature>()!.Kind](context);
+    public Task ProcessRequestAsync(HttpContext context)
+    {
+        var listener = context.Features.Get<ListenerFeature>()!;
+        return listener.Upgrade is { } upgrade && Http2Upgrade.IsOffered(context) ? UpgradeAsync(context, listener.Kind, upgrade) : _handlers[listener.Kind](context);
+    }
 
     public void DisposeContext(HttpContext context, Exception? exception)
     {
@@ -104,6 +108,12 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     {
         _server.Dispose();
         await _services.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task UpgradeAsync(HttpContext context, ListenerKind kind, Upgradable connection)
+    {
+        if (!await Http2Upgrade.TryRunAsync(context, connection.Connection, connection.Serve).ConfigureAwait(false))
+            await _handlers[kind](context).ConfigureAwait(false);
     }
 
     private static IEnumerable<(ListenerKind Kind, IPAddress Address, int Port, HttpProtocols Protocols)> Listeners(SidecarOptions options)
@@ -140,13 +150,27 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
 
     private static void Tag(ListenOptions listen, ListenerKind kind, bool allowHttp2)
     {
-        var feature = new ListenerFeature(kind);
+        var feature = new ListenerFeature(kind, null);
         listen.Use(next => connection =>
         {
-            connection.Features.Set(feature);
-            return listen.Protocols == HttpProtocols.Http1AndHttp2 ? ClientConnection.AcceptAsync(connection, next, allowHttp2) : next(connection);
+            if (listen.Protocols != HttpProtocols.Http1AndHttp2)
+            {
+                connection.Features.Set(feature);
+                return next(connection);
+            }
+
+            connection.Features.Set(allowHttp2 ? new ListenerFeature(kind, new Upgradable(connection, upgraded =>
+            {
+                upgraded.Features.Set(feature);
+                return next(upgraded);
+            })) : feature);
+            return ClientConnection.AcceptAsync(connection, next, allowHttp2);
         });
     }
 
-    private sealed record ListenerFeature(ListenerKind Kind);
+    /// <param name="Upgrade">Null where HTTP/2 is not to be had by an upgrade.</param>
+    private sealed record ListenerFeature(ListenerKind Kind, Upgradable? Upgrade);
+
+    /// <param name="Serve">Serves a connection that has gone over to HTTP/2.</param>
+    private sealed record Upgradable(ConnectionContext Connection, ConnectionDelegate Serve);
 }

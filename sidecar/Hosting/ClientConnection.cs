@@ -77,10 +77,7 @@ internal sealed class ClientConnection : IDuplexPipe
         {
             if (!allowHttp2)
                 return;
-            // Kestrel takes HTTP/2 on a port that has HTTP/1.1 as well only by what TLS agreed on.
-            var agreed = new Http2Agreed();
-            connection.Features.Set<ITlsConnectionFeature>(agreed);
-            connection.Features.Set<ITlsApplicationProtocolFeature>(agreed);
+            AgreeOnHttp2(connection.Features);
         }
         else
         {
@@ -90,6 +87,14 @@ internal sealed class ClientConnection : IDuplexPipe
         }
 
         await next(connection).ConfigureAwait(false);
+    }
+
+    /// <summary>Kestrel takes HTTP/2 on a port that has HTTP/1.1 as well only by what TLS agreed on.</summary>
+    public static void AgreeOnHttp2(IFeatureCollection features)
+    {
+        var agreed = new Http2Agreed();
+        features.Set<ITlsConnectionFeature>(agreed);
+        features.Set<ITlsApplicationProtocolFeature>(agreed);
     }
 
     /// <summary>A request begins; its target is what the client sent.</summary>

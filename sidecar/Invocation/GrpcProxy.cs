@@ -44,7 +44,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
             return;
         }
 
-        var streaming = string.Equals(headers[StreamFlag].ToString(), "true", StringComparison.OrdinalIgnoreCase);
+        var streaming = headers[StreamFlag].ToString().Trim().ToLowerInvariant() is "true" or "t" or "1" or "yes" or "y" or "on";
         headers.Remove(AppId);
         headers.Remove(CalleeId);
         headers.Remove(StreamFlag);
@@ -157,7 +157,9 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
             if (AccessControl.DeniesByDefault(sidecar.Configuration.Spec))
                 throw Denied(http);
             sidecar.Metrics.Invocation.RequestReceived(runtime.Options.AppId);
-            return ToApp(sidecar, body, runtime.Self, Answered);
+            var call = ToApp(sidecar, body, runtime.Self, Answered);
+            call.Served = Serve(sidecar, http, Span.Current?.TraceParent ?? http.Request.Headers.TraceParent.ToString());
+            return call;
         }
 
         return new ProxiedCall(runtime, runtime.Engine.Peers.Handler, peer.Address!, body, Answered) { IsRemote = true, Headers = [(Proxied, "1"), (CallerId, runtime.Self.AppId), (CallerNamespace, runtime.Self.Namespace)] };
@@ -170,7 +172,24 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
         runtime.Metrics.Invocation.RequestReceived(http.Request.Headers[CallerId].ToString());
         var call = ToApp(runtime, null, null);
         call.Headers.Add((CalleeId, runtime.Options.AppId));
+        call.Served = Serve(runtime, http, http.Request.Headers.TraceParent.ToString());
         return call;
+    }
+
+    // The callee's part of a call from another sidecar, below the caller's.
+    private static Span? Serve(SidecarRuntime sidecar, HttpContext http, string traceparent)
+    {
+        var path = http.Request.Path.Value ?? "/";
+        TraceContext.TryParse(traceparent, http.Request.Headers["tracestate"].ToString(), out var parent);
+        var span = sidecar.Tracing.StartSpan(path, SpanKind.Server, parent, http.Request.Headers["baggage"].ToString());
+        if (span is { IsRecording: true })
+        {
+            span.Set("dapr.api", path);
+            span.Set("dapr.protocol", "grpc");
+            span.Set("rpc.service", GrpcSpans.ServiceOf(path));
+        }
+
+        return span;
     }
 
     private static InvocationException Denied(HttpContext http) =>
@@ -203,6 +222,9 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
         /// <summary>Added to the caller's.</summary>
         public List<(string Name, string Value)> Headers { get; init; } = [];
 
+        /// <summary>The callee's span, where this is its side of the call and tracing is on.</summary>
+        public Span? Served { get; set; }
+
         /// <summary>Known once the answer is read.</summary>
         public StatusCode Status => StatusOf(_response!);
 
@@ -217,7 +239,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
                 VersionPolicy = HttpVersionPolicy.RequestVersionExact,
                 Content = _content,
             };
-            var span = Span.Current;
+            var span = Served ?? Span.Current;
             foreach (var (name, values) in incoming.Headers)
             {
                 if (name[0] == ':' || HopByHop.Contains(name) || name.Equals("Host", StringComparison.OrdinalIgnoreCase) || name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)
@@ -245,6 +267,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
             {
                 http.RequestAborted.ThrowIfCancellationRequested();
                 var upstream = Http2Transport.Translate(e, "connection error: desc = ", address);
+                Served?.Fail(upstream.Message);
                 throw _content.TooLarge ? TooLarge(limit) : new InvocationException(StatusCode.Unavailable, upstream.Message, upstream);
             }
         }
@@ -278,7 +301,10 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
                     await CopyAsync(outgoing, cancelled).ConfigureAwait(false);
                 foreach (var (name, values) in _response.TrailingHeaders.NonValidated)
                     outgoing.AppendTrailer(name, values.ToArray());
-                answered?.Invoke(StatusOf(_response));
+                var status = StatusOf(_response);
+                if (status != StatusCode.OK)
+                    Served?.Fail(MessageOf(_response));
+                answered?.Invoke(status);
             }
             catch (Exception e) when (e is HttpRequestException or IOException && !cancelled.IsCancellationRequested)
             {
@@ -303,6 +329,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
 
         public void Dispose()
         {
+            Served?.Dispose();
             _response?.Dispose();
             _stop.Dispose();
         }
@@ -350,6 +377,9 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
                 await outgoing.BodyWriter.FlushAsync(cancellationToken).ConfigureAwait(false);
             }
         }
+
+        private static string MessageOf(HttpResponseMessage response) =>
+            response.TrailingHeaders.TryGetValues("grpc-message", out var values) || response.Headers.TryGetValues("grpc-message", out values) ? GrpcProtocol.DecodeMessage(values.First()) : "";
 
         private static StatusCode StatusOf(HttpResponseMessage response) =>
             (response.TrailingHeaders.TryGetValues("grpc-status", out var values) || response.Headers.TryGetValues("grpc-status", out values))

@@ -12,7 +12,6 @@ namespace DaprPlatform.Sidecar.Observability;
 internal sealed class DaprMetrics
 {
     private readonly string _namespace;
-    private readonly bool _recordErrorCodes;
 
     public DaprMetrics(SidecarOptions options, JsonObject configuration)
     {
@@ -20,7 +19,7 @@ internal sealed class DaprMetrics
         // Both names are in use; the plural one wins where it is given.
         var metrics = configuration.Object("metrics") ?? configuration.Object("metric") ?? [];
         Registry = new MetricsRegistry(options.AppId, options.EnableMetrics && metrics.Flag("enabled") != false);
-        _recordErrorCodes = metrics.Flag("recordErrorCodes") == true;
+        RecordsErrorCodes = metrics.Flag("recordErrorCodes") == true;
         if (metrics.Array("latencyDistributionBuckets") is { Count: > 0 } buckets)
             Registry.LatencyBounds = [.. buckets.Select(b => double.TryParse(b.Text(), System.Globalization.CultureInfo.InvariantCulture, out var bound) ? bound : 0).Where(b => b > 0).Order()];
         foreach (var rule in (metrics.Array("rules") ?? []).OfType<JsonObject>())
@@ -43,6 +42,9 @@ internal sealed class DaprMetrics
     }
 
     public MetricsRegistry Registry { get; }
+
+    /// <summary>Configuration's <c>metrics.recordErrorCodes</c>.</summary>
+    public bool RecordsErrorCodes { get; }
 
     public bool HighCardinality { get; }
 
@@ -106,7 +108,7 @@ internal sealed class DaprMetrics
     /// <param name="group">Endpoint group of the API, as in Configuration's <c>spec.api</c>.</param>
     public void ErrorCode(string code, string group)
     {
-        if (!_recordErrorCodes)
+        if (!RecordsErrorCodes)
             return;
         var category = group switch
         {
@@ -382,7 +384,7 @@ internal sealed class PathMatcher(IReadOnlyList<string> patterns)
         return best.Item1;
     }
 
-    // -1: no match. Literals count for more than {wildcards}; a trailing slash or {rest...} takes everything below.
+    // -1: no match. Literals count for more than {wildcards}; a trailing slash or {rest...} takes everything below, {$} nothing.
     private static int Score(string[] wanted, string[] segments)
     {
         var score = 0;
@@ -392,7 +394,9 @@ internal sealed class PathMatcher(IReadOnlyList<string> patterns)
                 return segments.Length > i ? score : -1;
             if (i >= segments.Length)
                 return -1;
-            if (wanted[i] is ['{', .., '}'])
+            if (i == wanted.Length - 1 && wanted[i] == "{$}")
+                score += segments[i].Length == 0 ? 2 : -1000;
+            else if (wanted[i] is ['{', .., '}'])
                 score += segments[i].Length > 0 ? 1 : -1000;
             else if (wanted[i] == segments[i])
                 score += 2;

@@ -20,13 +20,14 @@ internal static class GrpcSpans
         if (tracer.StartSpan(path, SpanKind.Client, parent, request.Baggage.ToString()) is not { } span)
             return null;
         http.Response.Headers.TraceParent = span.TraceParent;
+        if (span.Baggage.Length > 0 && HttpSpans.IsBaggage(span.Baggage))
+            http.Response.Headers.Baggage = span.Baggage;
         http.Response.Headers["grpc-trace-bin"] = Convert.ToBase64String(span.Context.ToBinary()).TrimEnd('=');
         if (span.IsRecording)
         {
             span.Set("dapr.api", path);
             span.Set("dapr.protocol", "grpc");
-            var service = path.Split('/')[1];
-            span.Set("rpc.service", service[(service.LastIndexOf('.') + 1)..]);
+            span.Set("rpc.service", ServiceOf(path));
             foreach (var (name, value) in request)
             {
                 if (name.StartsWith("dapr-", StringComparison.OrdinalIgnoreCase) && !name.Equals("dapr-api-token", StringComparison.OrdinalIgnoreCase))
@@ -35,6 +36,15 @@ internal static class GrpcSpans
         }
 
         return span;
+    }
+
+    /// <summary>The service of a method's path, without its package.</summary>
+    public static string ServiceOf(string path)
+    {
+        var service = path.AsSpan().TrimStart('/');
+        if (service.IndexOf('/') is var slash and >= 0)
+            service = service[..slash];
+        return service[(service.LastIndexOf('.') + 1)..].ToString();
     }
 
     private static bool TryBase64(string text, out byte[] bytes)

@@ -7,6 +7,9 @@ namespace DaprPlatform.Sidecar.Observability;
 /// <summary>Spans of the HTTP API: names, attributes and headers as daprd's.</summary>
 internal static class HttpSpans
 {
+    private const int LongestBaggage = 8192;
+    private const int MostMembers = 180;
+
     /// <summary>Begins the span of a request and puts its context into the headers of the answer, where an app's own may still take its place.</summary>
     public static Span? Start(Tracer tracer, HttpContext http, string path)
     {
@@ -26,13 +29,20 @@ internal static class HttpSpans
         return span;
     }
 
-    /// <summary>Whether a baggage header is well formed (https://www.w3.org/TR/baggage/): members with a name, and values of visible ASCII.</summary>
+    /// <summary>
+    /// Whether a baggage header is well formed (https://www.w3.org/TR/baggage/): members with a name, and values of visible ASCII; not more than OpenTelemetry takes.
+    /// </summary>
     public static bool IsBaggage(string baggage)
     {
         if (baggage.Length == 0)
             return true;
+        if (baggage.Length > LongestBaggage)
+            return false;
+        var members = 0;
         foreach (var range in baggage.AsSpan().Split(','))
         {
+            if (++members > MostMembers)
+                return false;
             var member = baggage.AsSpan(range).Trim();
             var semicolon = member.IndexOf(';');
             if (semicolon >= 0)
@@ -61,7 +71,7 @@ internal static class HttpSpans
         {
             span.Set("server.address", http.Request.Host.Host);
             if (http.Request.Host.Port is { } port)
-                span.Set("server.port", (long)port);
+                span.Set("server.port", port.ToString(CultureInfo.InvariantCulture));
         }
 
         foreach (var (name, value) in http.Request.Headers)

@@ -60,13 +60,14 @@ internal sealed class PluggableInputBinding(ComponentSpec spec, CallInvoker call
     public Task InitAsync(CancellationToken cancellationToken) =>
         PluggableCalls.InitAsync(_binding.InitAsync(new InputBindingInitRequest { Metadata = PluggableCalls.Properties(spec) }, _headers, cancellationToken: cancellationToken));
 
-    public ValueTask<IAsyncDisposable> BeginAsync(Func<BindingEvent, CancellationToken, ValueTask> handler, CancellationToken cancellationToken) =>
+    public ValueTask<IAsyncDisposable> BeginAsync(BindingHandler handler, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IAsyncDisposable>(new PluggableStream<ReadRequest, ReadResponse>(() => _binding.Read(_headers), null, async (message, stopping) =>
         {
             var answer = new ReadRequest { MessageId = message.MessageId };
             try
             {
-                await handler(new BindingEvent(message.Data.Memory, new Dictionary<string, string>(message.Metadata)), stopping).ConfigureAwait(false);
+                var said = await handler(new BindingEvent(message.Data.Memory, new Dictionary<string, string>(message.Metadata)), stopping).ConfigureAwait(false);
+                answer.ResponseData = UnsafeByteOperations.UnsafeWrap(said);
             }
             catch (Exception e)
             {
@@ -95,7 +96,7 @@ internal sealed class PluggableBinding(ComponentSpec spec, CallInvoker calls) : 
         await _output.InitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public ValueTask<IAsyncDisposable> BeginAsync(Func<BindingEvent, CancellationToken, ValueTask> handler, CancellationToken cancellationToken) => _input.BeginAsync(handler, cancellationToken);
+    public ValueTask<IAsyncDisposable> BeginAsync(BindingHandler handler, CancellationToken cancellationToken) => _input.BeginAsync(handler, cancellationToken);
 
     public ValueTask<BindingResponse?> InvokeAsync(BindingRequest request, CancellationToken cancellationToken) => _output.InvokeAsync(request, cancellationToken);
 

@@ -17,6 +17,9 @@ internal sealed partial class PluggableComponents : IAsyncDisposable
     // Dapr's documented default, the same on every machine: programs written for it put their sockets there.
     private const string DefaultFolder = "/tmp/dapr-components-sockets";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly Method<ServerReflectionRequest, ServerReflectionResponse> FinalReflection = new(MethodType.DuplexStreaming, "grpc.reflection.v1.ServerReflection", "ServerReflectionInfo",
+        Marshallers.Create(static message => Google.Protobuf.MessageExtensions.ToByteArray(message), ServerReflectionRequest.Parser.ParseFrom),
+        Marshallers.Create(static message => Google.Protobuf.MessageExtensions.ToByteArray(message), ServerReflectionResponse.Parser.ParseFrom));
     private readonly Dictionary<string, ComponentType> _types = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<GrpcChannel> _channels = [];
 
@@ -72,7 +75,8 @@ internal sealed partial class PluggableComponents : IAsyncDisposable
             var name = Path.GetFileNameWithoutExtension(socket);
             var calls = channel.CreateCallInvoker();
             if (services.Contains("dapr.proto.components.v1.StateStore"))
-                Register($"state.{name}", spec => new PluggableStateStore(spec, calls, services.Contains("dapr.proto.components.v1.TransactionalStateStore"), services.Contains("dapr.proto.components.v1.QueriableStateStore")));
+                Register($"state.{name}", spec => new PluggableStateStore(spec, calls, services.Contains("dapr.proto.components.v1.TransactionalStateStore"),
+                    services.Contains("dapr.proto.components.v1.QueriableStateStore"), services.Contains("dapr.proto.components.v1.TransactionalStoreMultiMaxSize")));
             if (services.Contains("dapr.proto.components.v1.PubSub"))
                 Register($"pubsub.{name}", spec => new PluggablePubSub(spec, calls));
             if (services.Contains("dapr.proto.components.v1.SecretStore"))
@@ -123,10 +127,24 @@ internal sealed partial class PluggableComponents : IAsyncDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);
-        using var call = new ServerReflection.ServerReflectionClient(channel.CreateCallInvoker()).ServerReflectionInfo(cancellationToken: limit.Token);
+        var calls = channel.CreateCallInvoker();
+        try
+        {
+            return await ServicesAsync(new ServerReflection.ServerReflectionClient(calls).ServerReflectionInfo(cancellationToken: limit.Token), limit.Token).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            // Newer libraries serve the same under its final name, and some under that alone.
+            return await ServicesAsync(calls.AsyncDuplexStreamingCall(FinalReflection, null, new CallOptions(cancellationToken: limit.Token)), limit.Token).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<HashSet<string>> ServicesAsync(AsyncDuplexStreamingCall<ServerReflectionRequest, ServerReflectionResponse> reflection, CancellationToken cancellationToken)
+    {
+        using var call = reflection;
         await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "*" }).ConfigureAwait(false);
         var services = new HashSet<string>(StringComparer.Ordinal);
-        if (await call.ResponseStream.MoveNext(limit.Token).ConfigureAwait(false) && call.ResponseStream.Current.ListServicesResponse is { } list)
+        if (await call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false) && call.ResponseStream.Current.ListServicesResponse is { } list)
             services.UnionWith(list.Service.Select(s => s.Name));
         await call.RequestStream.CompleteAsync().ConfigureAwait(false);
         return services;

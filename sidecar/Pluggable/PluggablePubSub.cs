@@ -34,7 +34,7 @@ internal sealed class PluggablePubSub(ComponentSpec spec, CallInvoker calls) : I
 
     public async ValueTask PublishAsync(PubSubMessage message, CancellationToken cancellationToken)
     {
-        var request = new PublishRequest { Data = ByteString.CopyFrom(message.Data.Span), PubsubName = spec.Name, Topic = message.Topic };
+        var request = new PublishRequest { Data = ByteString.CopyFrom(message.Data.Span), PubsubName = spec.Name, Topic = message.Topic, ContentType = message.ContentType };
         PluggableCalls.Add(request.Metadata, message.Metadata);
         try
         {
@@ -52,7 +52,7 @@ internal sealed class PluggablePubSub(ComponentSpec spec, CallInvoker calls) : I
         PluggableCalls.Add(request.Metadata, metadata);
         foreach (var entry in entries)
         {
-            var wire = new BulkMessageEntry { EntryId = entry.EntryId, Event = ByteString.CopyFrom(entry.Data.Span) };
+            var wire = new BulkMessageEntry { EntryId = entry.EntryId, Event = ByteString.CopyFrom(entry.Data.Span), ContentType = entry.ContentType };
             PluggableCalls.Add(wire.Metadata, entry.Metadata);
             request.Entries.Add(wire);
         }

@@ -11,7 +11,8 @@ namespace DaprPlatform.Sidecar.Pluggable;
 /// <summary>A state store that is a program of its own.</summary>
 /// <param name="isTransactional">It serves transactions.</param>
 /// <param name="isQueriable">It serves queries.</param>
-internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls, bool isTransactional, bool isQueriable) : IStateStore
+/// <param name="limitsTransactions">It says how many operations a transaction may have.</param>
+internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls, bool isTransactional, bool isQueriable, bool limitsTransactions) : IStateStore
 {
     private readonly StateStore.StateStoreClient _store = new(calls);
     private readonly TransactionalStateStore.TransactionalStateStoreClient _transactions = new(calls);
@@ -19,6 +20,8 @@ internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls,
     private readonly Metadata _headers = PluggableCalls.Headers(spec);
 
     public StateFeatures Features { get; private set; }
+
+    public int? MaxTransactionSize { get; private set; }
 
     public async Task InitAsync(CancellationToken cancellationToken)
     {
@@ -29,6 +32,12 @@ internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls,
             Features = (features.Contains("ETAG") ? StateFeatures.ETag : 0) | (features.Contains("TTL") ? StateFeatures.Ttl : 0)
                 | (isTransactional && features.Contains("TRANSACTIONAL") ? StateFeatures.Transactional : 0)
                 | (isQueriable && features.Contains("QUERY_API") ? StateFeatures.Query : 0);
+            if (limitsTransactions && Features.HasFlag(StateFeatures.Transactional))
+            {
+                var limit = (await new TransactionalStoreMultiMaxSize.TransactionalStoreMultiMaxSizeClient(calls)
+                    .MultiMaxSizeAsync(new MultiMaxSizeRequest(), _headers, cancellationToken: cancellationToken).ConfigureAwait(false)).MaxSize;
+                MaxTransactionSize = limit > 0 ? (int)Math.Min(limit, int.MaxValue) : null;
+            }
         }
         catch (RpcException e)
         {
@@ -51,7 +60,10 @@ internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls,
         try
         {
             var answer = await RunAsync(() => _store.BulkGetAsync(request, _headers, cancellationToken: cancellationToken)).ConfigureAwait(false);
-            var found = answer.Items.Where(i => i.Error.Length == 0).DistinctBy(i => i.Key).ToDictionary(i => i.Key, i => Item(i.Data, i.Etag, i.Metadata, i.ContentType), StringComparer.Ordinal);
+            // The items that cannot be read are told apart by reading each on its own.
+            if (answer.Items.FirstOrDefault(i => i.Error.Length > 0) is { } broken)
+                throw new StateException(broken.Error);
+            var found = answer.Items.DistinctBy(i => i.Key).ToDictionary(i => i.Key, i => Item(i.Data, i.Etag, i.Metadata, i.ContentType), StringComparer.Ordinal);
             return [.. keys.Select(k => found.GetValueOrDefault(k))];
         }
         catch (StateException e) when (e.InnerException is RpcException { StatusCode: StatusCode.Unimplemented })
@@ -139,7 +151,11 @@ internal sealed class PluggableStateStore(ComponentSpec spec, CallInvoker calls,
         _ => throw new StateException("unsupported filter"),
     };
 
-    private static StateOptions Options(StateWrite write) => new() { Concurrency = (StateOptions.Types.StateConcurrency)(int)write.Concurrency };
+    private static StateOptions Options(StateWrite write) => new()
+    {
+        Concurrency = (StateOptions.Types.StateConcurrency)(int)write.Concurrency,
+        Consistency = (StateOptions.Types.StateConsistency)(int)write.Consistency,
+    };
 
     private static StateItem? Item(ByteString data, Etag? etag, IDictionary<string, string> metadata, string contentType) => data.IsEmpty && etag is null && metadata.Count == 0
         ? null

@@ -217,7 +217,7 @@ internal sealed class CloudEventContent
     public Struct Extensions { get; } = new();
 
     /// <summary>A message that was published raw, as an app gets it over gRPC.</summary>
-    public static CloudEventContent OfRaw(string pubsub, string topic, ReadOnlyMemory<byte> data)
+    public static CloudEventContent OfRaw(string pubsub, string topic, ReadOnlyMemory<byte> data, CloudEvents.RawTrace trace)
     {
         var content = new CloudEventContent
         {
@@ -225,8 +225,10 @@ internal sealed class CloudEventContent
         };
         content.Extensions.Fields["pubsubname"] = Value.ForString(pubsub);
         content.Extensions.Fields["topic"] = Value.ForString(topic);
-        content.Extensions.Fields["traceid"] = Value.ForString("");
-        content.Extensions.Fields["tracestate"] = Value.ForString("");
+        content.Extensions.Fields["traceid"] = Value.ForString(trace.Parent ?? "");
+        if (trace.Parent is { } parent)
+            content.Extensions.Fields["traceparent"] = Value.ForString(parent);
+        content.Extensions.Fields["tracestate"] = Value.ForString(trace.State ?? "");
         return content;
     }
 }

@@ -54,7 +54,8 @@ internal static class CloudEvents
     }
 
     /// <summary>The envelope around a message that was published raw.</summary>
-    public static byte[] WrapRaw(string pubsub, string topic, ReadOnlySpan<byte> data)
+    /// <param name="trace">What its metadata say of the trace it belongs to.</param>
+    public static byte[] WrapRaw(string pubsub, string topic, ReadOnlySpan<byte> data, RawTrace trace = default)
     {
         var output = _buffer ??= new ArrayBufferWriter<byte>(4096);
         output.ResetWrittenCount();
@@ -67,9 +68,38 @@ internal static class CloudEvents
         Member(output, "source"u8, DefaultSource);
         Member(output, "specversion"u8, Version);
         Member(output, "topic"u8, topic);
+        if (trace.Parent is { } parent)
+        {
+            Member(output, "traceid"u8, parent);
+            Member(output, "traceparent"u8, parent);
+        }
+
+        if (trace.State is { } state)
+            Member(output, "tracestate"u8, state);
         Member(output, "type"u8, DefaultType);
         output.Write("}"u8);
         return output.WrittenSpan.ToArray();
+    }
+
+    /// <summary>The trace of a message that has no envelope to carry it, by its metadata; null is none.</summary>
+    public readonly record struct RawTrace(string? Parent, string? State)
+    {
+        private const string ParentName = "traceparent";
+        private const string StateName = "tracestate";
+
+        public static RawTrace Of(IReadOnlyDictionary<string, string>? metadata) => metadata is null ? default
+            : new RawTrace(Find(metadata, ParentName) is { Length: > 0 } parent ? parent : null, Find(metadata, StateName) is { Length: > 0 } state ? state : null);
+
+        /// <summary>The metadata with the trace of the span that publishes, unless it is not sampled or they name one themselves.</summary>
+        public static IReadOnlyDictionary<string, string> AddTo(IReadOnlyDictionary<string, string> metadata, TraceContext trace)
+        {
+            if (!trace.Sampled || Find(metadata, ParentName) is not null)
+                return metadata;
+            var traced = new Dictionary<string, string>(metadata) { [ParentName] = trace.TraceParent };
+            if (trace.State.Length > 0)
+                traced[StateName] = trace.State;
+            return traced;
+        }
     }
 
     /// <summary>When a message with this metadata expires; null: never. What is no whole number, or negative, is ignored.</summary>

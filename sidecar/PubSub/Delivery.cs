@@ -94,8 +94,9 @@ internal sealed partial class Delivery
         EventHead head;
         if (_subscription.IsRaw)
         {
-            envelope = CloudEvents.WrapRaw(_subscription.PubSub, _subscription.Topic, message.Data.Span);
-            head = new EventHead(Guid.NewGuid().ToString(), null, false, null, null);
+            var trace = CloudEvents.RawTrace.Of(message.Metadata);
+            envelope = CloudEvents.WrapRaw(_subscription.PubSub, _subscription.Topic, message.Data.Span, trace);
+            head = new EventHead(Guid.NewGuid().ToString(), null, trace.Parent is not null, trace.Parent, trace.State);
         }
         else
         {

@@ -58,7 +58,7 @@ internal sealed class GrpcEventSink(AppChannel app) : IEventSink, IBulkEventSink
     public static TopicEventRequest Request(AppEvent @event, string path)
     {
         var subscription = @event.Subscription;
-        var content = subscription.IsRaw ? CloudEventContent.OfRaw(subscription.PubSub, subscription.Topic, @event.Message.Data) : CloudEventReader.Read(@event.Envelope.Span);
+        var content = subscription.IsRaw ? CloudEventContent.OfRaw(subscription.PubSub, subscription.Topic, @event.Message.Data, CloudEvents.RawTrace.Of(@event.Message.Metadata)) : CloudEventReader.Read(@event.Envelope.Span);
         return new TopicEventRequest
         {
             Id = subscription.IsRaw ? @event.Id : content.Id, Source = content.Source, Type = content.Type, SpecVersion = content.SpecVersion, DataContentType = content.DataContentType, Data = content.Data,

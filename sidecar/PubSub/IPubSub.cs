@@ -18,11 +18,13 @@ internal enum PubSubFeatures
 /// <summary>A message as it is published and delivered.</summary>
 /// <param name="Topic">As the broker knows it, with the prefix of a namespace.</param>
 /// <param name="Metadata">Metadata of the request, or what the broker delivers with the message; null: none.</param>
-internal sealed record PubSubMessage(string Topic, ReadOnlyMemory<byte> Data, IReadOnlyDictionary<string, string>? Metadata = null);
+/// <param name="ContentType">What is published; empty where it is not known.</param>
+internal sealed record PubSubMessage(string Topic, ReadOnlyMemory<byte> Data, IReadOnlyDictionary<string, string>? Metadata = null, string ContentType = "");
 
 /// <summary>A message of a bulk publish.</summary>
 /// <param name="Metadata">Its own metadata, without those of the request; null: none.</param>
-internal sealed record BulkEntry(string EntryId, ReadOnlyMemory<byte> Data, IReadOnlyDictionary<string, string>? Metadata);
+/// <param name="ContentType">What is published; empty where it is not known.</param>
+internal sealed record BulkEntry(string EntryId, ReadOnlyMemory<byte> Data, IReadOnlyDictionary<string, string>? Metadata, string ContentType = "");
 
 internal sealed record BulkFailure(string EntryId, string Error);
 

@@ -62,13 +62,14 @@ internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyn
     public ValueTask PublishAsync(string pubsub, string topic, ReadOnlyMemory<byte> data, string contentType, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken)
     {
         var component = Open(pubsub, topic, metadata, out var isRaw);
-        var content = isRaw ? data : Envelope(component, topic, data, contentType, metadata);
-        return SendAsync(component, topic, content, metadata, cancellationToken);
+        return isRaw
+            ? SendAsync(component, topic, data, contentType, CloudEvents.RawTrace.AddTo(metadata, Span.Current?.Context ?? default), cancellationToken)
+            : SendAsync(component, topic, Envelope(component, topic, data, contentType, metadata), ContentTypes.CloudEvent, metadata, cancellationToken);
     }
 
     /// <summary>Publishes bytes that are complete already.</summary>
     public ValueTask PublishEnvelopeAsync(string pubsub, string topic, ReadOnlyMemory<byte> envelope, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken) =>
-        SendAsync(PubSubComponent.Find(_runtime, pubsub) ?? throw PubSubErrors.NotFound(pubsub), topic, envelope, metadata, cancellationToken);
+        SendAsync(PubSubComponent.Find(_runtime, pubsub) ?? throw PubSubErrors.NotFound(pubsub), topic, envelope, ContentTypes.CloudEvent, metadata, cancellationToken);
 
     /// <summary>Publishes many; completes when all that were not refused are durable.</summary>
     /// <returns>Those that were refused.</returns>
@@ -87,7 +88,7 @@ internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyn
         {
             var entry = entries[i];
             var data = isRaw ? entry.Data : Envelope(component, topic, entry.Data, entry.ContentType, Merged(metadata, entry.Metadata));
-            messages[i] = new BulkEntry(entry.EntryId, data, entry.Metadata.Count > 0 ? entry.Metadata : null);
+            messages[i] = new BulkEntry(entry.EntryId, data, entry.Metadata.Count > 0 ? entry.Metadata : null, isRaw ? entry.ContentType : ContentTypes.CloudEvent);
         }
 
         var start = _runtime.Time.GetTimestamp();
@@ -131,9 +132,9 @@ internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyn
         }
     }
 
-    private async ValueTask SendAsync(PubSubComponent component, string topic, ReadOnlyMemory<byte> data, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken)
+    private async ValueTask SendAsync(PubSubComponent component, string topic, ReadOnlyMemory<byte> data, string contentType, IReadOnlyDictionary<string, string> metadata, CancellationToken cancellationToken)
     {
-        var message = new PubSubMessage(component.BrokerTopic(topic), data, metadata.Count > 0 ? metadata : null);
+        var message = new PubSubMessage(component.BrokerTopic(topic), data, metadata.Count > 0 ? metadata : null, contentType);
         var policy = _runtime.Resiliency.ForComponent(component.Name, "Pubsub", ComponentDirection.Outbound);
         var start = _runtime.Time.GetTimestamp();
         var published = false;
@@ -175,7 +176,7 @@ internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyn
         foreach (var message in messages)
         {
             var own = message.Metadata is { } m ? Merged(metadata, m) : null;
-            pending.Add((message.EntryId, component.Component.PublishAsync(new PubSubMessage(brokerTopic, message.Data, own), cancellationToken)));
+            pending.Add((message.EntryId, component.Component.PublishAsync(new PubSubMessage(brokerTopic, message.Data, own, message.ContentType), cancellationToken)));
         }
 
         var failures = new List<BulkFailure>();

@@ -44,7 +44,7 @@ internal enum StateOperationKind
 /// </summary>
 /// <param name="Key">With its prefix, as stored.</param>
 internal sealed record StateWrite(StateOperationKind Kind, string Key, ReadOnlyMemory<byte> Value = default, string? ETag = null,
-    Concurrency Concurrency = Concurrency.Unspecified, IReadOnlyDictionary<string, string>? Metadata = null, bool IsBinary = true, string? ContentType = null)
+    Concurrency Concurrency = Concurrency.Unspecified, IReadOnlyDictionary<string, string>? Metadata = null, bool IsBinary = true, string? ContentType = null, Consistency Consistency = Consistency.Unspecified)
 {
     public bool HasETag => !string.IsNullOrEmpty(ETag);
 

@@ -272,9 +272,14 @@ internal sealed record StateRequest(string Key, ReadOnlyMemory<byte> Value = def
             "last-write" => State.Concurrency.LastWrite,
             _ => throw new StateException($"unrecognized concurrency model '{Concurrency}'"),
         };
-        if (Consistency is not ("" or "eventual" or "strong"))
-            throw new StateException($"unrecognized consistency model '{Consistency}'");
-        return new StateWrite(kind, store.StoredKey(Key), Value, ETag, concurrency, Metadata, IsBinary, ContentType);
+        var consistency = Consistency switch
+        {
+            "" => State.Consistency.Unspecified,
+            "eventual" => State.Consistency.Eventual,
+            "strong" => State.Consistency.Strong,
+            _ => throw new StateException($"unrecognized consistency model '{Consistency}'"),
+        };
+        return new StateWrite(kind, store.StoredKey(Key), Value, ETag, concurrency, Metadata, IsBinary, ContentType, consistency);
     }
 }
 

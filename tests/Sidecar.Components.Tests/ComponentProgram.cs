@@ -29,9 +29,18 @@ internal sealed class ComponentProgram : IAsyncDisposable
 
     public ConcurrentDictionary<string, string> Properties { get; } = new();
 
+    public ConcurrentQueue<SetRequest> Saved { get; } = new();
+
+    public ConcurrentQueue<PublishRequest> Published { get; } = new();
+
     public string? Instance { get; set; }
 
-    public static async Task<ComponentProgram> StartAsync(string socket)
+    /// <summary>Its transactions may have this many operations; 0: it has none at all.</summary>
+    public long MostOperations { get; private init; }
+
+    /// <param name="mostOperations">Of a transaction; 0: it has none.</param>
+    /// <param name="finalReflection">It answers reflection under its final name alone.</param>
+    public static async Task<ComponentProgram> StartAsync(string socket, long mostOperations = 0, bool finalReflection = false)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -40,10 +49,23 @@ internal sealed class ComponentProgram : IAsyncDisposable
         ComponentProgram? program = null;
         builder.Services.AddSingleton(_ => program!);
         var app = builder.Build();
-        program = new ComponentProgram(app);
+        program = new ComponentProgram(app) { MostOperations = mostOperations };
+        if (finalReflection)
+        {
+            app.Use((context, next) =>
+            {
+                var path = context.Request.Path.Value!;
+                context.Request.Path = path.StartsWith("/grpc.reflection.v1alpha.", StringComparison.Ordinal) ? "/none/None" : path.Replace("/grpc.reflection.v1.", "/grpc.reflection.v1alpha.", StringComparison.Ordinal);
+                return next(context);
+            });
+            app.UseRouting();
+        }
+
         app.MapGrpcService<Reflection>();
         app.MapGrpcService<Store>();
         app.MapGrpcService<Queries>();
+        app.MapGrpcService<Transactions>();
+        app.MapGrpcService<Limits>();
         app.MapGrpcService<Broker>();
         app.MapGrpcService<Secrets>();
         app.MapGrpcService<Input>();
@@ -73,7 +95,7 @@ internal sealed class ComponentProgram : IAsyncDisposable
             while (await requestStream.MoveNext(context.CancellationToken))
             {
                 var list = new ListServiceResponse();
-                list.Service.AddRange(new[] { "StateStore", "TransactionalStateStore", "QueriableStateStore", "PubSub", "SecretStore", "InputBinding", "OutputBinding" }.Select(s => new ServiceResponse { Name = "dapr.proto.components.v1." + s }));
+                list.Service.AddRange(new[] { "StateStore", "TransactionalStateStore", "QueriableStateStore", "PubSub", "SecretStore", "InputBinding", "OutputBinding", "TransactionalStoreMultiMaxSize" }.Select(s => new ServiceResponse { Name = "dapr.proto.components.v1." + s }));
                 await responseStream.WriteAsync(new ServerReflectionResponse { ListServicesResponse = list });
             }
         }
@@ -91,19 +113,33 @@ internal sealed class ComponentProgram : IAsyncDisposable
         {
             var features = new FeaturesResponse();
             features.Features.AddRange(["ETAG", "TTL", "QUERY_API"]);
+            if (program.MostOperations > 0)
+                features.Features.Add("TRANSACTIONAL");
             return Task.FromResult(features);
         }
 
-        public override Task<GetResponse> Get(GetRequest request, ServerCallContext context) => Task.FromResult(program.State.TryGetValue(request.Key, out var item)
+        public override Task<GetResponse> Get(GetRequest request, ServerCallContext context) => request.Key.EndsWith("broken", StringComparison.Ordinal)
+            ? throw new RpcException(new Status(StatusCode.DataLoss, "unreadable"))
+            : Task.FromResult(program.State.TryGetValue(request.Key, out var item)
             ? new GetResponse { Data = Google.Protobuf.ByteString.CopyFrom(item.Data), Etag = new Etag { Value = item.ETag } }
             : new GetResponse());
 
         public override Task<SetResponse> Set(SetRequest request, ServerCallContext context)
         {
+            program.Saved.Enqueue(request);
             if (request.Etag is { } etag && (!program.State.TryGetValue(request.Key, out var old) || old.ETag != etag.Value))
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, "another one"));
             program.State[request.Key] = (request.Value.ToByteArray(), (program.State.Count + 1).ToString(System.Globalization.CultureInfo.InvariantCulture));
             return Task.FromResult(new SetResponse());
+        }
+
+        public override Task<BulkGetResponse> BulkGet(BulkGetRequest request, ServerCallContext context)
+        {
+            if (request.Items.All(i => !i.Key.EndsWith("broken", StringComparison.Ordinal)))
+                throw new RpcException(new Status(StatusCode.Unimplemented, "one by one"));
+            var answer = new BulkGetResponse();
+            answer.Items.AddRange(request.Items.Select(i => i.Key.EndsWith("broken", StringComparison.Ordinal) ? new BulkStateItem { Key = i.Key, Error = "unreadable" } : new BulkStateItem { Key = i.Key }));
+            return Task.FromResult(answer);
         }
 
         public override Task<DeleteResponse> Delete(DeleteRequest request, ServerCallContext context)
@@ -129,6 +165,21 @@ internal sealed class ComponentProgram : IAsyncDisposable
         }
     }
 
+    internal sealed class Transactions(ComponentProgram program) : TransactionalStateStore.TransactionalStateStoreBase
+    {
+        public override Task<TransactionalStateResponse> Transact(TransactionalStateRequest request, ServerCallContext context)
+        {
+            foreach (var set in request.Operations.Select(o => o.Set).OfType<SetRequest>())
+                program.State[set.Key] = (set.Value.ToByteArray(), "1");
+            return Task.FromResult(new TransactionalStateResponse());
+        }
+    }
+
+    internal sealed class Limits(ComponentProgram program) : TransactionalStoreMultiMaxSize.TransactionalStoreMultiMaxSizeBase
+    {
+        public override Task<MultiMaxSizeResponse> MultiMaxSize(MultiMaxSizeRequest request, ServerCallContext context) => Task.FromResult(new MultiMaxSizeResponse { MaxSize = program.MostOperations });
+    }
+
     internal sealed class Broker(ComponentProgram program) : Pluggable.Wire.PubSub.PubSubBase
     {
         public override Task<PubSubInitResponse> Init(PubSubInitRequest request, ServerCallContext context)
@@ -141,6 +192,7 @@ internal sealed class ComponentProgram : IAsyncDisposable
 
         public override Task<PublishResponse> Publish(PublishRequest request, ServerCallContext context)
         {
+            program.Published.Enqueue(request);
             program.Messages.Writer.TryWrite(new PullMessagesResponse { Id = "m1", TopicName = request.Topic, Data = request.Data });
             return Task.FromResult(new PublishResponse());
         }

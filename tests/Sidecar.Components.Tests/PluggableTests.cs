@@ -141,9 +141,10 @@ public sealed class PluggableTests : IAsyncLifetime
         Assert.Equal("HELLO", Encoding.UTF8.GetString((await output.InvokeAsync(new BindingRequest("shout", "hello"u8.ToArray(), new Dictionary<string, string>()), default))!.Data.Span));
 
         Assert.True(_runtime.Components.TryGet<IInputBinding>("mybindings", out var input));
-        await using var running = await input.BeginAsync((e, _) => e.Data.Length > 2 ? throw new InvalidOperationException("too long") : ValueTask.CompletedTask, default);
+        await using var running = await input.BeginAsync((e, _) => e.Data.Length > 2 ? throw new InvalidOperationException("too long") : ValueTask.FromResult<ReadOnlyMemory<byte>>("seen"u8.ToArray()), default);
         _program.Events.Writer.TryWrite(new() { MessageId = "1", Data = Google.Protobuf.ByteString.CopyFromUtf8("ok") });
-        Assert.Null((await _program.Answered.Reader.ReadAsync().AsTask().WaitAsync(Patience)).ResponseError);
+        var taken = await _program.Answered.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        Assert.Equal(("seen", null), (taken.ResponseData.ToStringUtf8(), taken.ResponseError));
         _program.Events.Writer.TryWrite(new() { MessageId = "2", Data = Google.Protobuf.ByteString.CopyFromUtf8("long") });
         Assert.Equal("too long", (await _program.Answered.Reader.ReadAsync().AsTask().WaitAsync(Patience)).ResponseError.Message);
     }

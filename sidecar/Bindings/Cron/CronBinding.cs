@@ -29,12 +29,12 @@ internal sealed partial class CronBinding(ComponentSpec spec) : IInputBinding
         }
     }
 
-    public ValueTask<IAsyncDisposable> BeginAsync(Func<BindingEvent, CancellationToken, ValueTask> handler, CancellationToken cancellationToken) =>
+    public ValueTask<IAsyncDisposable> BeginAsync(BindingHandler handler, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IAsyncDisposable>(new Running(this, handler));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async Task RunAsync(Func<BindingEvent, CancellationToken, ValueTask> handler, CancellationToken stopping)
+    private async Task RunAsync(BindingHandler handler, CancellationToken stopping)
     {
         var due = _schedule!.Next(spec.Time.GetUtcNow());
         while (due is { } next)
@@ -54,7 +54,7 @@ internal sealed partial class CronBinding(ComponentSpec spec) : IInputBinding
 
     private static TimeSpan MaxDelay => TimeSpan.FromDays(20);
 
-    private async Task FireAsync(Func<BindingEvent, CancellationToken, ValueTask> handler, CancellationToken stopping)
+    private async Task FireAsync(BindingHandler handler, CancellationToken stopping)
     {
         var metadata = new Dictionary<string, string>
         {
@@ -79,7 +79,7 @@ internal sealed partial class CronBinding(ComponentSpec spec) : IInputBinding
         private readonly CancellationTokenSource _stopping = new();
         private readonly Task _running;
 
-        public Running(CronBinding owner, Func<BindingEvent, CancellationToken, ValueTask> handler) => _running = Task.Run(() => owner.RunAsync(handler, _stopping.Token));
+        public Running(CronBinding owner, BindingHandler handler) => _running = Task.Run(() => owner.RunAsync(handler, _stopping.Token));
 
         public async ValueTask DisposeAsync()
         {
