@@ -15,17 +15,20 @@ internal sealed partial class AppLifecycle(SidecarRuntime runtime)
 {
     private readonly ILogger _logger = runtime.Loggers.CreateLogger("dapr.runtime");
     private readonly Channel<bool> _changes = Channel.CreateUnbounded<bool>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly TaskCompletionSource _unhealthy = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
+    private volatile TaskCompletionSource _unhealthy = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _probing = Task.CompletedTask;
     private Task _telling = Task.CompletedTask;
+    private Task _going = Task.CompletedTask;
+    private readonly Lock _lock = new();
+    private volatile bool _paused;
     private bool _told;
 
     /// <summary>What the app answered to <c>GET /dapr/config</c>; null where it has nothing to say, and for gRPC apps.</summary>
     public JsonObject? Configuration { get; private set; }
 
-    /// <summary>Completes when a probed app is found unhealthy after it was healthy.</summary>
-    public Task BecameUnhealthy => _unhealthy.Task;
+    /// <summary>Completes when a probed app is unhealthy; at once where it is, or has never been well.</summary>
+    public Task Unhealthy => _unhealthy.Task;
 
     /// <summary>The app listens. Completes when the building blocks are told; with health checks at once.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -36,6 +39,7 @@ internal sealed partial class AppLifecycle(SidecarRuntime runtime)
             return;
         }
 
+        _unhealthy.TrySetResult();
         _telling = TellAsync();
         _probing = ProbeAsync(_stopping.Token);
     }
@@ -50,8 +54,16 @@ internal sealed partial class AppLifecycle(SidecarRuntime runtime)
         await GoneAsync().ConfigureAwait(false);
     }
 
-    /// <summary>As <see cref="StopAsync"/>, but the app's health stays under watch: a blocked shutdown ends with it.</summary>
-    public Task PauseAsync() => GoneAsync();
+    /// <summary>
+    /// As <see cref="StopAsync"/>, but the app's health stays under watch: a blocked shutdown ends with it. Does not wait for what is under way, and nothing new
+    /// is begun when the app becomes well again.
+    /// </summary>
+    public void Pause()
+    {
+        _paused = true;
+        _ = GoneAsync();
+        _ = runtime.PauseAsync();
+    }
 
     private async Task ProbeAsync(CancellationToken cancellationToken)
     {
@@ -70,6 +82,8 @@ internal sealed partial class AppLifecycle(SidecarRuntime runtime)
             runtime.App.IsHealthy = healthy;
             if (healthy)
             {
+                if (_unhealthy.Task.IsCompleted)
+                    _unhealthy = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 LogHealthy();
             }
             else
@@ -104,7 +118,10 @@ internal sealed partial class AppLifecycle(SidecarRuntime runtime)
         {
             try
             {
-                await (healthy ? ReadyAsync(_stopping.Token) : GoneAsync()).ConfigureAwait(false);
+                if (!healthy)
+                    await GoneAsync().ConfigureAwait(false);
+                else if (!_paused)
+                    await ReadyAsync(_stopping.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
@@ -121,16 +138,23 @@ internal sealed partial class AppLifecycle(SidecarRuntime runtime)
     private async Task ReadyAsync(CancellationToken cancellationToken)
     {
         Configuration = await ConfigurationAsync(cancellationToken).ConfigureAwait(false);
-        _told = true;
+        lock (_lock)
+            _told = true;
         await runtime.AppReadyAsync(cancellationToken).ConfigureAwait(false);
+        if (_paused)
+            await GoneAsync().ConfigureAwait(false);
     }
 
-    private async Task GoneAsync()
+    // Completes when nothing is under way any more, whoever began it.
+    private Task GoneAsync()
     {
-        if (!_told)
-            return;
-        _told = false;
-        await runtime.AppGoneAsync().ConfigureAwait(false);
+        lock (_lock)
+        {
+            if (!_told)
+                return _going;
+            _told = false;
+            return _going = runtime.AppGoneAsync();
+        }
     }
 
     private async Task<JsonObject?> ConfigurationAsync(CancellationToken cancellationToken)

@@ -136,8 +136,8 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
         var headers = new List<KeyValuePair<string, StringValues>> { KeyValuePair.Create("Content-Type", new StringValues("application/json")) };
         foreach (var (key, value) in @event.Metadata)
         {
-            if (trace is null || !key.Equals("traceparent", StringComparison.OrdinalIgnoreCase))
-                headers.Add(KeyValuePair.Create(key, new StringValues(value)));
+            if (MetadataHeaders.CanBe(key) && (trace is null || !key.Equals("traceparent", StringComparison.OrdinalIgnoreCase)))
+                headers.Add(KeyValuePair.Create(key, new StringValues(MetadataHeaders.OneLine(value))));
         }
 
         if (trace is not null)

@@ -20,7 +20,7 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
     private readonly ILogger _logger = loggers.CreateLogger("dapr.runtime.processor");
     private readonly ConcurrentDictionary<string, (LoadedComponent Loaded, IComponent Instance, Resource Resource, ComponentSpec Spec)> _components = new();
 
-    // Actor state stores beside the one there is.
+    // What is to be looked at again when the resources change: actor state stores beside the one there is, and what waits for a secret store.
     private readonly HashSet<string> _leftOut = new(StringComparer.Ordinal);
 
     // {uuid} is one per run.
@@ -55,8 +55,17 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
     /// <exception cref="ComponentException">One cannot be initialised.</exception>
     public async Task LoadAsync(IEnumerable<Resource> resources, IReadOnlyList<string> deniedTypes, CancellationToken cancellationToken)
     {
-        foreach (var resource in Wanted(resources, deniedTypes))
+        var wanted = Wanted(resources, deniedTypes);
+        foreach (var resource in wanted)
             await AddAsync(resource, cancellationToken).ConfigureAwait(false);
+
+        // A secret store may take secrets of one that is loaded after it.
+        for (var before = int.MaxValue; _leftOut.Count > 0 && _leftOut.Count < before;)
+        {
+            before = _leftOut.Count;
+            foreach (var resource in wanted.Where(r => _leftOut.Remove(r.Name)).ToArray())
+                await AddAsync(resource, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Takes over what has changed between two states of the resources: what went is closed, what changed is closed and made anew, the others go on.</summary>
@@ -121,10 +130,13 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
                 throw new ComponentException($"incorrect type {typeName}");
             if ((Pluggable.Find(typeName, version) ?? ComponentTypes.Find(typeName, version)) is not { } type)
                 throw new ComponentException($"[CREATE_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): couldn't find {ComponentTypes.CategoryOf(typeName)} {typeName}/{version}");
-            if (await ResolveAsync(resource, type, cancellationToken).ConfigureAwait(false) is not { } spec)
+            var resolved = await ResolveAsync(resource, type, cancellationToken).ConfigureAwait(false);
+            await RemoveAsync(resource.Name).ConfigureAwait(false);
+            if (resolved is not { } spec)
+            {
+                _leftOut.Add(resource.Name);
                 return;
-            if (_components.TryRemove(resource.Name, out var replaced))
-                await replaced.Instance.DisposeAsync().ConfigureAwait(false);
+            }
 
             if (IsActorStore(spec) && _components.Values.FirstOrDefault(c => IsActorStore(c.Spec)).Spec is { } first)
                 throw new ComponentException($"detected duplicate actor state store: {first.Name} and {resource.Name}");
@@ -151,6 +163,8 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
         }
         catch (Exception e) when (e is ComponentException or ResourceException || (e is not OperationCanceledException && ignoreErrors))
         {
+            // Of a component that cannot be changed nothing is left: neither the old one nor the new.
+            await RemoveAsync(resource.Name).ConfigureAwait(false);
             Metrics?.ComponentFailed(typeName, "init", resource.Name);
             var message = e.Message.StartsWith("incorrect type", StringComparison.Ordinal) ? e.Message : $"[INIT_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): {e.Message}";
             if (!ignoreErrors)

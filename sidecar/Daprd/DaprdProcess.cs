@@ -53,6 +53,8 @@ internal static partial class DaprdProcess
                 await using var sidecar = new DaprSidecar(engine, options, loggers);
                 await sidecar.StartAsync(signals.Stopping).ConfigureAwait(false);
                 var wish = await WaitAsync(sidecar, signals).ConfigureAwait(false);
+                if (wish == Wish.Signal)
+                    LogSignal(loggers.CreateLogger("dapr.signals"), await signals.First.ConfigureAwait(false));
                 if (wish == Wish.Forced)
                 {
                     LogForced(logger);
@@ -126,6 +128,9 @@ internal static partial class DaprdProcess
     [LoggerMessage(Level = LogLevel.Warning, Message = "Force shutdown requested, exiting immediately without graceful shutdown")]
     private static partial void LogForced(ILogger logger);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Received signal '{Signal}'; beginning shutdown")]
+    private static partial void LogSignal(ILogger logger, string signal);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Received a second signal, exiting immediately")]
     private static partial void LogAgain(ILogger logger);
 
@@ -138,7 +143,7 @@ internal static partial class DaprdProcess
     private sealed class Signals : IDisposable
     {
         private const int Interrupt = 2;
-        private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<string> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _again = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly CancellationTokenSource _stopping = new();
         private readonly List<PosixSignalRegistration> _registrations = [];
@@ -153,7 +158,8 @@ internal static partial class DaprdProcess
                 _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
         }
 
-        public Task First => _first.Task;
+        /// <summary>The first signal to end, by its name in Go.</summary>
+        public Task<string> First => _first.Task;
 
         public Task Again => _again.Task;
 
@@ -180,7 +186,7 @@ internal static partial class DaprdProcess
                 return;
             }
 
-            if (_first.TrySetResult())
+            if (_first.TrySetResult(context.Signal == PosixSignal.SIGINT ? "interrupt" : "terminated"))
                 _stopping.Cancel();
             else
                 _again.TrySetResult();

@@ -130,9 +130,12 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         if (Options.BlockShutdown <= TimeSpan.Zero)
             return;
         LogBlocking(Durations.FormatGo(Options.BlockShutdown));
-        await _runtime.Lifecycle.PauseAsync().ConfigureAwait(false);
-        await Task.WhenAny(Task.Delay(Options.BlockShutdown, _runtime.Time, cancellationToken), _runtime.Lifecycle.BecameUnhealthy).ConfigureAwait(false);
-        LogUnblocked();
+        _runtime.Lifecycle.Pause();
+        var unhealthy = _runtime.Lifecycle.Unhealthy;
+        if (await Task.WhenAny(Task.Delay(Options.BlockShutdown, _runtime.Time, cancellationToken), unhealthy).ConfigureAwait(false) == unhealthy)
+            LogUnblockedByApp();
+        else
+            LogUnblocked();
     }
 
     /// <summary>Stops taking work, finishes what is under way within <see cref="SidecarOptions.GracefulShutdown"/>, and closes the ports.</summary>
@@ -298,6 +301,9 @@ public sealed partial class DaprSidecar : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Block shutdown period expired, entering shutdown...")]
     private partial void LogUnblocked();
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "App reported unhealthy, entering shutdown...")]
+    private partial void LogUnblockedByApp();
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Dapr is shutting down")]
     private partial void LogStopping();

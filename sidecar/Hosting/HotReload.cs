@@ -13,6 +13,9 @@ internal sealed partial class HotReload : IAsyncDisposable
 {
     // Editors and tools write a file in several steps.
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(50);
+
+    // For one that is still empty, as most are for a moment when they are written anew: what was in it would be taken away and come again.
+    private const int MostGathers = 10;
     private readonly SidecarRuntime _runtime;
     private readonly ILogger _logger;
     private readonly List<FileSystemWatcher> _watchers = [];
@@ -59,6 +62,18 @@ internal sealed partial class HotReload : IAsyncDisposable
         _stopping.Dispose();
     }
 
+    private bool HasEmptyFile()
+    {
+        try
+        {
+            return _runtime.Options.ResourcesPaths.SelectMany(static p => new DirectoryInfo(p).EnumerateFiles()).Any(static f => f.Length == 0 && f.Extension.ToLowerInvariant() is (".yaml" or ".yml"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     private void Signal() => _changed.Writer.TryWrite(true);
 
     private async Task RunAsync()
@@ -66,6 +81,8 @@ internal sealed partial class HotReload : IAsyncDisposable
         await foreach (var _ in _changed.Reader.ReadAllAsync(_stopping.Token).ConfigureAwait(false))
         {
             await Task.Delay(Gather, _runtime.Time, _stopping.Token).ConfigureAwait(false);
+            for (var tries = 0; tries < MostGathers && HasEmptyFile(); tries++)
+                await Task.Delay(Gather, _runtime.Time, _stopping.Token).ConfigureAwait(false);
             while (_changed.Reader.TryRead(out bool _))
             {
             }

@@ -22,4 +22,7 @@ internal interface IBuildingBlock
 
     /// <summary>Stops sending anything to the app: it is unhealthy, or the sidecar shuts down. Calls under way are finished.</summary>
     Task AppGoneAsync() => Task.CompletedTask;
+
+    /// <summary>The shutdown is blocked for a while (--dapr-block-shutdown-duration): what comes from outside is taken in no more, the APIs go on.</summary>
+    Task PauseAsync() => Task.CompletedTask;
 }

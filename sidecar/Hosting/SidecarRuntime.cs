@@ -161,7 +161,8 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         var loader = new ResourceLoader(Loggers.CreateLogger<ResourceLoader>());
         var before = Resources;
         var read = loader.Load(Options.ResourcesPaths, Options.AppId, Options.Variable("NAMESPACE"));
-        IReadOnlyList<Resource> after = [.. read.Concat(before.Where(r => loader.Malformed.Contains(r.File))).OrderBy(r => Path.GetFileName(r.File), StringComparer.Ordinal)];
+        IReadOnlyList<Resource> after = [.. read.Concat(before.Where(r => loader.Malformed.Contains(r.File))).OrderBy(FolderOf).ThenBy(r => r.File, StringComparer.Ordinal)];
+        int FolderOf(Resource resource) => Options.ResourcesPaths.Index().FirstOrDefault(p => Path.GetDirectoryName(resource.File) == Path.TrimEndingDirectorySeparator(p.Item)).Index;
         bool Same(string kind) => before.Count(r => r.Kind == kind) == after.Count(r => r.Kind == kind)
             && before.Where(r => r.Kind == kind).Zip(after.Where(r => r.Kind == kind)).All(p => System.Text.Json.Nodes.JsonNode.DeepEquals(p.First.Document, p.Second.Document));
 
@@ -192,6 +193,8 @@ internal sealed class SidecarRuntime : IAsyncDisposable
         foreach (var block in _blocks)
             await block.ReloadedAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    public Task PauseAsync() => Task.WhenAll(_blocks.Select(b => b.PauseAsync()));
 
     public Task AppGoneAsync() => Task.WhenAll(_blocks.Select(b => b.AppGoneAsync()));
 

@@ -75,7 +75,7 @@ internal sealed class PluggableInputBinding(ComponentSpec spec, CallInvoker call
             }
 
             return answer;
-        }, _logger));
+        }, _logger, static message => new ReadRequest { MessageId = message.MessageId, ResponseError = new AckResponseError { Message = "input binding is closed" } }));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -18,13 +18,16 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
     private readonly TAnswer? _first;
     private readonly Func<TMessage, CancellationToken, ValueTask<TAnswer>> _handle;
     private readonly ILogger _logger;
+    private readonly Func<TMessage, TAnswer>? _refuse;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly TaskCompletionSource<bool> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _running;
 
     /// <param name="first">Sent when the stream begins; null: nothing.</param>
-    public PluggableStream(Func<AsyncDuplexStreamingCall<TAnswer, TMessage>> open, TAnswer? first, Func<TMessage, CancellationToken, ValueTask<TAnswer>> handle, ILogger logger)
+    /// <param name="refuse">Answers what comes while the last messages are still being handled; null: that stays unanswered, for the component to give it to another.</param>
+    public PluggableStream(Func<AsyncDuplexStreamingCall<TAnswer, TMessage>> open, TAnswer? first, Func<TMessage, CancellationToken, ValueTask<TAnswer>> handle, ILogger logger, Func<TMessage, TAnswer>? refuse = null)
     {
+        _refuse = refuse;
         _open = open;
         _first = first;
         _handle = handle;
@@ -34,8 +37,8 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
 
     public async ValueTask DisposeAsync()
     {
+        _stopped.TrySetResult();
         await _stopping.CancelAsync().ConfigureAwait(false);
-        _stopped.TrySetResult(false);
         await _running.ConfigureAwait(false);
         _stopping.Dispose();
     }
@@ -68,13 +71,15 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
         var writing = WriteAsync(call, answers.Reader);
         var open = new HashSet<Task>();
         var next = Task.FromResult(false);
+        var rest = Task.CompletedTask;
         try
         {
             // A read that waits must not be cut off with its call: what is being handled is still to be answered.
             while (true)
             {
                 next = call.ResponseStream.MoveNext(CancellationToken.None);
-                if (!await (await Task.WhenAny(next, _stopped.Task).ConfigureAwait(false)).ConfigureAwait(false))
+                await Task.WhenAny(next, _stopped.Task).ConfigureAwait(false);
+                if (_stopped.Task.IsCompleted || !await next.ConfigureAwait(false))
                     break;
                 var handling = HandleAsync(call.ResponseStream.Current, answers.Writer);
                 lock (open)
@@ -88,23 +93,29 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
         }
         finally
         {
-            Task[] rest;
+            if (_stopped.Task.IsCompleted)
+                rest = EndAsync(call, next, answers.Writer);
+            Task[] handling;
             lock (open)
-                rest = [.. open];
-            await Task.WhenAll(rest).ConfigureAwait(false);
+                handling = [.. open];
+            await Task.WhenAll(handling).ConfigureAwait(false);
             answers.Writer.TryComplete();
             await writing.ConfigureAwait(false);
         }
 
         // Giving the call up takes back what the component has not read of it yet, the last answers among it: it ends the call itself when it has read all.
-        await EndAsync(call, next).WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await rest.WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    // What still comes is not answered, and so delivered again to the next stream.
-    private static async Task EndAsync(AsyncDuplexStreamingCall<TAnswer, TMessage> call, Task<bool> next)
+    // What still comes is refused or not answered, and so delivered again to the next stream.
+    private async Task EndAsync(AsyncDuplexStreamingCall<TAnswer, TMessage> call, Task<bool> next, ChannelWriter<TAnswer> answers)
     {
         while (await next.ConfigureAwait(false))
+        {
+            if (_refuse is not null)
+                answers.TryWrite(_refuse(call.ResponseStream.Current));
             next = call.ResponseStream.MoveNext(CancellationToken.None);
+        }
     }
 
     private async Task HandleAsync(TMessage message, ChannelWriter<TAnswer> answers) => answers.TryWrite(await _handle(message, _stopping.Token).ConfigureAwait(false));

@@ -21,7 +21,7 @@ internal sealed class BulkCollector(BulkLimits limits, BulkHandler handler, Time
             batch = _open ??= Open(stopping);
             index = batch.Messages.Count;
             batch.Messages.Add(message);
-            if (batch.Messages.Count >= _count)
+            if (batch.Messages.Count >= _count || stopping.IsCancellationRequested)
                 Close(batch);
         }
 
@@ -37,6 +37,12 @@ internal sealed class BulkCollector(BulkLimits limits, BulkHandler handler, Time
             lock (_lock)
                 Close((Batch)state!);
         }, batch, _wait, Timeout.InfiniteTimeSpan);
+        // A subscription that ends delivers what it has taken, and does not wait for more.
+        batch.Stop = stopping.UnsafeRegister(state =>
+        {
+            lock (_lock)
+                Close((Batch)state!);
+        }, batch);
         return batch;
     }
 
@@ -47,6 +53,7 @@ internal sealed class BulkCollector(BulkLimits limits, BulkHandler handler, Time
             return;
         _open = null;
         batch.Timer?.Dispose();
+        batch.Stop.Unregister();
         _ = Task.Run(() => SendAsync(batch));
     }
 
@@ -71,5 +78,7 @@ internal sealed class BulkCollector(BulkLimits limits, BulkHandler handler, Time
         public CancellationToken Stopping => stopping;
 
         public ITimer? Timer { get; set; }
+
+        public CancellationTokenRegistration Stop { get; set; }
     }
 }

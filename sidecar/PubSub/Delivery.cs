@@ -47,7 +47,7 @@ internal sealed partial class Delivery
 
         status = verdict.Kind switch { VerdictKind.Success => "success", VerdictKind.Retry => "retry", _ => "drop" };
         _runtime.Metrics.PubSub.Delivered(_subscription.PubSub, _subscription.Topic, status, ready is null ? "" : "success", _runtime.Time.GetElapsedTime(start).TotalMilliseconds);
-        return await ConcludeAsync(message, verdict, attempts).ConfigureAwait(false);
+        return await ConcludeAsync(message, verdict, attempts, stopping).ConfigureAwait(false);
     }
 
     /// <summary>Delivers together what is routed alike, and tries again what failed, as the policy says.</summary>
@@ -83,7 +83,7 @@ internal sealed partial class Delivery
             _runtime.Metrics.PubSub.BulkDelivered(_subscription.PubSub, _subscription.Topic, kind.Key, kind.Value, elapsed);
         var results = new string?[messages.Count];
         for (var i = 0; i < results.Length; i++)
-            results[i] = await ConcludeAsync(messages[i], verdicts[i], attempts[i]).ConfigureAwait(false);
+            results[i] = await ConcludeAsync(messages[i], verdicts[i], attempts[i], stopping).ConfigureAwait(false);
         return results;
     }
 
@@ -116,6 +116,20 @@ internal sealed partial class Delivery
 
     private SubscriptionRule? Route(ReadOnlyMemory<byte> envelope, out string? error)
     {
+        try
+        {
+            return Match(envelope, out error);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // Names that are no text. Whatever a message holds must not end its subscription.
+            error = e.Message;
+            return null;
+        }
+    }
+
+    private SubscriptionRule? Match(ReadOnlyMemory<byte> envelope, out string? error)
+    {
         error = null;
         using var json = JsonDocument.Parse(envelope, new JsonDocumentOptions { MaxDepth = GoJson.ReaderOptions.MaxDepth });
         var @event = CelValue.Of(json.RootElement);
@@ -139,11 +153,15 @@ internal sealed partial class Delivery
     private async ValueTask<(Verdict Verdict, int Attempts)> SendAsync(AppEvent @event, SubscriptionRule rule, CancellationToken stopping)
     {
         var policy = _runtime.Resiliency.ForComponent(_subscription.PubSub, "Pubsub", ComponentDirection.Inbound);
-        if (!policy.IsDefined)
-            return (await _sink.SendAsync(@event, rule, CancellationToken.None).ConfigureAwait(false), 1);
         var attempts = 0;
         try
         {
+            if (!policy.IsDefined)
+            {
+                attempts = 1;
+                return (await _sink.SendAsync(@event, rule, CancellationToken.None).ConfigureAwait(false), attempts);
+            }
+
             return (await policy.RunAsync(async attempt =>
             {
                 attempts++;
@@ -193,7 +211,7 @@ internal sealed partial class Delivery
         }
     }
 
-    private async ValueTask<string?> ConcludeAsync(PubSubMessage message, Verdict verdict, int attempts)
+    private async ValueTask<string?> ConcludeAsync(PubSubMessage message, Verdict verdict, int attempts, CancellationToken stopping)
     {
         switch (verdict.Kind)
         {
@@ -206,6 +224,9 @@ internal sealed partial class Delivery
                 LogDropped(_subscription.PubSub, _subscription.Topic, verdict.Reason);
                 return null;
             case VerdictKind.Retry when _deadLetterTopic is null:
+                return verdict.Reason;
+            case VerdictKind.Retry when attempts > 0 && stopping.IsCancellationRequested && _runtime.Resiliency.ForComponent(_subscription.PubSub, "Pubsub", ComponentDirection.Inbound).IsDefined:
+                // The end of the subscription cut its attempts short: it is not given up, whoever comes next gets it.
                 return verdict.Reason;
         }
 

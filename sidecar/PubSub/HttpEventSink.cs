@@ -14,9 +14,6 @@ internal sealed class HttpEventSink(AppChannel app) : IEventSink, IBulkEventSink
 {
     private const int LongestAnswer = 4 << 20;
 
-    // What may stand in the name of a header.
-    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
-
     public async ValueTask<Verdict> SendAsync(AppEvent @event, SubscriptionRule rule, CancellationToken cancellationToken)
     {
         var headers = Headers(ContentTypes.CloudEvent, @event.Subscription.PubSub, @event.Message.Metadata, @event.Trace);
@@ -71,7 +68,7 @@ internal sealed class HttpEventSink(AppChannel app) : IEventSink, IBulkEventSink
         foreach (var (name, value) in metadata ?? new Dictionary<string, string>())
         {
             if (IsHeader(name))
-                headers.Add(KeyValuePair.Create(name, new StringValues(OneLine(value))));
+                headers.Add(KeyValuePair.Create(name, new StringValues(MetadataHeaders.OneLine(value))));
         }
 
         headers.Add(KeyValuePair.Create("pubsubName", new StringValues(pubsub)));
@@ -82,11 +79,7 @@ internal sealed class HttpEventSink(AppChannel app) : IEventSink, IBulkEventSink
     }
 
     // Metadata come from publishers: they must neither break the request nor take the place of what the sidecar says itself.
-    private static bool IsHeader(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(NameCharacters) && !HopByHop.Contains(name)
-        && !name.Equals("content-length", StringComparison.OrdinalIgnoreCase) && !name.Equals("host", StringComparison.OrdinalIgnoreCase) && !name.Equals("content-type", StringComparison.OrdinalIgnoreCase)
-        && !name.Equals("pubsubName", StringComparison.OrdinalIgnoreCase) && !name.Equals("traceparent", StringComparison.OrdinalIgnoreCase);
-
-    private static string OneLine(string value) => value.AsSpan().ContainsAny('\r', '\n', '\0') ? value.Replace('\r', ' ').Replace('\n', ' ').Replace('\0', ' ') : value;
+    private static bool IsHeader(string name) => MetadataHeaders.CanBe(name) && !name.Equals("pubsubName", StringComparison.OrdinalIgnoreCase) && !name.Equals("traceparent", StringComparison.OrdinalIgnoreCase);
 
     private static byte[] Body(IReadOnlyList<BulkEvent> events, Subscription subscription)
     {

@@ -61,6 +61,8 @@ internal sealed partial class Outbox(SidecarRuntime runtime) : IBuildingBlock, I
         var stored = new List<StateWrite>(writes.Count * 2);
         var ids = new List<string>(writes.Count);
         var projections = writes.Where(IsProjection).ToLookup(w => w.Key);
+        if (projections.FirstOrDefault(p => !writes.Any(w => w.Key == p.Key && w.Kind == StateOperationKind.Upsert && !IsProjection(w))) is { } lone)
+            throw Failed($"the projection of key '{lone.Key}' belongs to no operation of the transaction");
         var isCommitted = false;
         try
         {
@@ -114,7 +116,7 @@ internal sealed partial class Outbox(SidecarRuntime runtime) : IBuildingBlock, I
         new(500, StatusCode.Internal, "ERR_PUBLISH_OUTBOX", $"error while publishing outbox message: {error}", ApiException.Info("DAPR_PUBSUB_OUTBOX", ("appID", runtime.Options.AppId), ("error", error)));
 
     // Published in the place of what is stored under the same key.
-    private static bool IsProjection(StateWrite write) => write.Kind == StateOperationKind.Upsert && write.MetadataValue("outbox.projection") is "true" or "1";
+    private static bool IsProjection(StateWrite write) => write.Kind == StateOperationKind.Upsert && write.MetadataValue("outbox.projection")?.Trim().ToLowerInvariant() is "y" or "yes" or "true" or "t" or "on" or "1";
 
     private async ValueTask PublishInsideAsync(Settings settings, PubSubComponent inside, string id, StateWrite write, CancellationToken cancellationToken)
     {

@@ -55,6 +55,8 @@ internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyn
 
     public Task AppGoneAsync() => Manager.StopAsync();
 
+    public Task PauseAsync() => Manager.PauseAsync();
+
     public ValueTask DisposeAsync() => Manager.DisposeAsync();
 
     /// <summary>Publishes one message; completes when it is durable.</summary>

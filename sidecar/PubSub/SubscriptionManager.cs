@@ -27,6 +27,7 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
     private IReadOnlyList<Subscription> _declarative;
     private IReadOnlyList<Subscription> _programmatic = [];
     private bool _isActive;
+    private bool _isPaused;
     private bool _hasAsked;
 
     /// <exception cref="ResourceException">A Subscription resource has a malformed rule.</exception>
@@ -63,6 +64,9 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
     /// <summary>Ends the deliveries to the app, after those under way.</summary>
     public Task StopAsync() => ChangeAsync(() => _isActive = false, CancellationToken.None);
 
+    /// <summary>Ends all deliveries for good, those to streams too, after those under way. The streams stay open.</summary>
+    public Task PauseAsync() => ChangeAsync(() => _isPaused = true, CancellationToken.None);
+
     /// <summary>Takes over Subscription resources that have changed, and goes on with components that came, were replaced or went (hot reload).</summary>
     /// <exception cref="ResourceException">One has a malformed rule; nothing is changed.</exception>
     public async Task ReloadAsync(IReadOnlyList<Resource> resources, CancellationToken cancellationToken)
@@ -85,6 +89,8 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
         await _changing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            if (_isPaused)
+                throw new PubSubException("the sidecar is shutting down");
             var component = PubSubComponent.Find(_runtime, subscription.PubSub) ?? throw new PubSubException($"pubsub {subscription.PubSub} is not found");
             if (!component.Scopes.AllowsSubscribe(subscription.Topic))
                 throw new PubSubException($"failed to create subscription for {subscription.PubSub}: subscription to topic '{subscription.Topic}' on pubsub '{subscription.PubSub}' is not allowed");
@@ -140,7 +146,7 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
     private async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         var wanted = new Dictionary<(string, string), (Subscription Subscription, PubSubComponent Component)>();
-        foreach (var subscription in _isActive ? OfApp() : [])
+        foreach (var subscription in _isActive && !_isPaused ? OfApp() : [])
         {
             if (subscription.Rules.Count > 0 && subscription.Topic.Length > 0 && PubSubComponent.Find(_runtime, subscription.PubSub) is { } component)
                 wanted[(subscription.PubSub, subscription.Topic)] = (subscription, component);
@@ -149,7 +155,10 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
         var ended = _running.Where(r => !wanted.TryGetValue(r.Key, out var w) || w.Component.Component != r.Value.Component || !w.Subscription.IsSameAs(r.Value.Subscription)).ToArray();
         foreach (var (key, _) in ended)
             _running.Remove(key);
-        await Task.WhenAll(ended.Select(e => e.Value.DisposeAsync().AsTask())).ConfigureAwait(false);
+        StreamEntry[] streams;
+        lock (_streams)
+            streams = [.. _streams];
+        await Task.WhenAll([.. ended.Select(e => e.Value.DisposeAsync().AsTask()), .. streams.Select(s => s.ReplaceAsync(cancellationToken))]).ConfigureAwait(false);
 
         IEventSink? sink = null;
         foreach (var (key, (subscription, component)) in wanted)
@@ -172,12 +181,6 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
                 LogFailed(subscription.Topic, subscription.PubSub, e.Message);
             }
         }
-
-        StreamEntry[] streams;
-        lock (_streams)
-            streams = [.. _streams];
-        foreach (var stream in streams)
-            await stream.ReplaceAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<Running> BeginAsync(Subscription subscription, PubSubComponent component, IEventSink sink, CancellationToken cancellationToken)
@@ -288,25 +291,43 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
         public Running? Running { get; set; }
 
         // Goes on with the component that took the place of the one it began with. Under the owner's lock.
-        public async ValueTask ReplaceAsync(CancellationToken cancellationToken)
+        public async Task ReplaceAsync(CancellationToken cancellationToken)
         {
-            var component = PubSubComponent.Find(owner._runtime, subscription.PubSub);
+            var component = owner._isPaused ? null : PubSubComponent.Find(owner._runtime, subscription.PubSub);
             if (component?.Component == Running?.Component)
                 return;
-            if (Running is { } old)
+            Running? old;
+            lock (owner._streams)
+                (old, Running) = (Running, null);
+            if (old is not null)
                 await old.DisposeAsync().ConfigureAwait(false);
-            Running = component is not null && component.Scopes.AllowsSubscribe(subscription.Topic) ? await owner.BeginAsync(subscription, component, sink, cancellationToken).ConfigureAwait(false) : null;
+            if (component is null || !component.Scopes.AllowsSubscribe(subscription.Topic))
+                return;
+            var begun = await owner.BeginAsync(subscription, component, sink, cancellationToken).ConfigureAwait(false);
+            lock (owner._streams)
+            {
+                // The stream may have ended meanwhile.
+                if (owner._streams.Contains(this))
+                {
+                    Running = begun;
+                    return;
+                }
+            }
+
+            await begun.DisposeAsync().ConfigureAwait(false);
         }
 
         public async ValueTask DisposeAsync()
         {
+            Running? running;
             lock (owner._streams)
             {
                 if (!owner._streams.Remove(this))
                     return;
+                (running, Running) = (Running, null);
             }
 
-            if (Running is { } running)
+            if (running is not null)
                 await running.DisposeAsync().ConfigureAwait(false);
         }
     }

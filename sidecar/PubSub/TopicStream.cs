@@ -14,34 +14,49 @@ internal sealed class TopicStream(SidecarRuntime runtime, PubSubApi api, IAsyncS
     /// <summary>Runs until the app or the sidecar ends the stream.</summary>
     public async Task RunAsync(CancellationToken cancelled)
     {
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancelled, runtime.Stopping);
-
         // Events wait until the first answer is sent.
-        await _writing.WaitAsync(ending.Token).ConfigureAwait(false);
-        var subscription = await BeginAsync(ending.Token).ConfigureAwait(false);
+        await _writing.WaitAsync(cancelled).ConfigureAwait(false);
+        IAsyncDisposable? subscription;
+        using (var beginning = CancellationTokenSource.CreateLinkedTokenSource(cancelled, runtime.Stopping))
+            subscription = await BeginAsync(beginning.Token).ConfigureAwait(false);
         if (subscription is null)
             return;
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancelled);
+        var reading = Task.CompletedTask;
         try
         {
             await responses.WriteAsync(new SubscribeTopicEventsResponseAlpha1 { InitialResponse = new SubscribeTopicEventsResponseInitialAlpha1() }).ConfigureAwait(false);
             _writing.Release();
-            while (await requests.MoveNext(ending.Token).ConfigureAwait(false))
+            reading = ReadAsync(ending.Token);
+            var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var registration = runtime.Stopping.UnsafeRegister(static source => ((TaskCompletionSource)source!).TrySetResult(), stopping);
+            if (await Task.WhenAny(reading, stopping.Task).ConfigureAwait(false) != reading)
             {
-                var request = requests.Current;
-                if (request.InitialRequest is not null)
-                    throw new RpcException(new Status(StatusCode.Unknown, "duplicate initial request received"));
-                if (request.EventProcessed is { } processed)
-                    Complete(processed.Id, processed.Status is { } status ? Verdict.Of(status.Status) : Verdict.Success);
+                // The sidecar stops: nothing new is sent, the verdicts on what is under way are waited for, and the stream ends without an error.
+                await Task.WhenAny(reading, subscription.DisposeAsync().AsTask()).ConfigureAwait(false);
+                return;
             }
-        }
-        catch (OperationCanceledException) when (runtime.Stopping.IsCancellationRequested && !cancelled.IsCancellationRequested)
-        {
-            // The sidecar stops: the stream ends without an error, what is under way is delivered again to the next one.
+
+            await reading.ConfigureAwait(false);
         }
         finally
         {
             End();
+            await ending.CancelAsync().ConfigureAwait(false);
+            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await subscription.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        while (await requests.MoveNext(cancellationToken).ConfigureAwait(false))
+        {
+            var request = requests.Current;
+            if (request.InitialRequest is not null)
+                throw new RpcException(new Status(StatusCode.Unknown, "duplicate initial request received"));
+            if (request.EventProcessed is { } processed)
+                Complete(processed.Id, processed.Status is { } status ? Verdict.Of(status.Status) : Verdict.Success);
         }
     }
 

@@ -150,6 +150,30 @@ public sealed class PluggableTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_event_that_comes_while_a_binding_ends_is_refused_and_the_last_one_is_answered()
+    {
+        Assert.True(_runtime.Components.TryGet<IInputBinding>("mybindings", out var input));
+        var (begun, end) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<ReadOnlyMemory<byte>>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var running = await input.BeginAsync(async (_, _) =>
+        {
+            begun.TrySetResult();
+            return await end.Task;
+        }, default);
+        _program.Events.Writer.TryWrite(new() { MessageId = "1" });
+        await begun.Task.WaitAsync(Patience);
+
+        var disposed = running.DisposeAsync().AsTask();
+        _program.Events.Writer.TryWrite(new() { MessageId = "2" });
+        var refused = await _program.Answered.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        end.SetResult("done"u8.ToArray());
+        var answered = await _program.Answered.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+
+        Assert.Equal(("2", "input binding is closed"), (refused.MessageId, refused.ResponseError.Message));
+        Assert.Equal(("1", "done", null), (answered.MessageId, answered.ResponseData.ToStringUtf8(), answered.ResponseError));
+        await disposed.WaitAsync(Patience);
+    }
+
+    [Fact]
     public async Task A_program_that_refuses_to_begin_is_an_error_of_the_component()
     {
         var resources = _folder.CreateSubdirectory("refused").FullName;

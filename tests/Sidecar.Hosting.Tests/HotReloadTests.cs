@@ -57,6 +57,46 @@ public sealed class HotReloadTests
     }
 
     [Fact]
+    public async Task A_component_that_cannot_be_changed_is_gone_where_its_errors_are_to_be_ignored()
+    {
+        await using var sidecar = await RunningSidecar.StartAsync([RunningSidecar.Component("s", "state.in-memory"), RunningSidecar.Component("other", "state.in-memory")]);
+
+        sidecar.Write("r0.yaml", RunningSidecar.Component("s", "state.nosuch").Replace("  version: v1\n", "  version: v1\n  ignoreErrors: true\n", StringComparison.Ordinal));
+
+        await RunningSidecar.UntilAsync(async () => !(await sidecar.SendAsync("GET", "/v1.0/metadata")).Text.Contains("\"name\":\"s\"", StringComparison.Ordinal), "the component is gone");
+        Assert.Equal(HttpStatusCode.BadRequest, (await sidecar.SendAsync("GET", "/v1.0/state/s/k")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await sidecar.SendAsync("GET", "/v1.0/state/other/k")).Status);
+
+        sidecar.Write("r0.yaml", RunningSidecar.Component("s", "state.in-memory"));
+        await RunningSidecar.UntilAsync(async () => (await sidecar.SendAsync("GET", "/v1.0/state/s/k")).Status == HttpStatusCode.NoContent, "the component is there again");
+    }
+
+    [Fact]
+    public async Task A_component_comes_with_the_secret_store_it_waits_for()
+    {
+        var waiting = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: s\nspec:\n  type: state.in-memory\n  version: v1\n  metadata:\n  - name: any\n    secretKeyRef:\n      name: PATH\n      key: PATH\nauth:\n  secretStore: later\n";
+        await using var sidecar = await RunningSidecar.StartAsync([waiting, RunningSidecar.Component("other", "state.in-memory")]);
+        Assert.Equal(HttpStatusCode.BadRequest, (await sidecar.SendAsync("GET", "/v1.0/state/s/k")).Status);
+
+        sidecar.Write("later.yaml", RunningSidecar.Component("later", "secretstores.local.env"));
+
+        await RunningSidecar.UntilAsync(async () => (await sidecar.SendAsync("GET", "/v1.0/state/s/k")).Status == HttpStatusCode.NoContent, "the component is there");
+    }
+
+    [Fact]
+    public async Task A_message_that_is_no_proper_text_does_not_end_its_subscription()
+    {
+        var subscription = "apiVersion: dapr.io/v2alpha1\nkind: Subscription\nmetadata:\n  name: s\nspec:\n  pubsubname: p\n  topic: t\n  routes:\n    rules:\n    - match: event.data.exists(x, x == 'right')\n      path: /right\n    default: /other\n";
+        await using var app = (await StandInApp.StartAsync()).On("/right").On("/other");
+        await using var sidecar = await RunningSidecar.StartAsync([RunningSidecar.Component("p", "pubsub.in-memory"), subscription], app.Port);
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/p/t?metadata.rawPayload=true", """{"id":"1","data":{"\ud800":1}}""");
+        await sidecar.SendAsync("POST", "/v1.0/publish/p/t", """["right"]""");
+
+        await RunningSidecar.UntilAsync(() => Task.FromResult(app.Calls.Contains("POST /right")), "the second message is delivered");
+    }
+
+    [Fact]
     public async Task A_change_that_waits_for_a_delivery_does_not_keep_the_sidecar_from_ending()
     {
         var forever = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

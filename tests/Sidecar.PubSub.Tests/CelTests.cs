@@ -19,6 +19,8 @@ public sealed class CelTests
     [InlineData("event.type.matches('^order\\\\.[a-z]+$') && r'\\d' == '\\\\d'")]
     [InlineData("(event.data.amount > 3 ? 'big' : 'small') == 'big' && 7 / 2 == 3 && -7 % 3 == -1")]
     [InlineData("timestamp('2026-01-02T03:04:05Z') + duration('1h') == timestamp('2026-01-02T04:04:05Z')")]
+    [InlineData("timestamp('2026-01-02T03:04:05Z').getHours() == 3 && timestamp('2026-01-02T03:04:05Z').getHours('-04:00') == 23 && timestamp('2026-01-02T03:04:05Z').getDate('-04:00') == 1 && timestamp('2026-01-02T03:04:05Z').getMinutes('+05:30') == 34")]
+    [InlineData("duration('90m').getHours() == 1 && duration('90m').getMinutes() == 90")]
     [InlineData("string(1e21) == '1e+21' && string(0.5) == '0.5' && string(-3.0) == '-3'")]
     public void A_true_rule_matches(string rule) => Assert.True(Evaluate(rule).IsTrue);
 
@@ -28,6 +30,8 @@ public sealed class CelTests
     [InlineData("event.data.tags[9] == 'b'")]
     [InlineData("event.data.amount + 1 == 6")]
     [InlineData("1 / 0 == 1")]
+    [InlineData("events.type == 'x'")]
+    [InlineData("has(data.amount)")]
     [InlineData("9223372036854775807 + 1 > 0")]
     public void What_cannot_be_evaluated_is_an_error(string rule) => Assert.True(Evaluate(rule).IsError);
 
@@ -44,12 +48,21 @@ public sealed class CelTests
 
     [Theory]
     [InlineData("event.type ==")]
-    [InlineData("events.type == 'x'")]
     [InlineData("unknown(event)")]
     [InlineData("event.type.matches('(')")]
     [InlineData("'open")]
     [InlineData("(event.type")]
     public void A_malformed_rule_is_refused(string rule) => Assert.Throws<CelException>(() => CelProgram.Compile(rule, "event"));
+
+    [Fact]
+    public void A_variable_nobody_gives_does_not_matter_where_the_other_side_decides() => Assert.True(Evaluate("type == 'x' || event.data.amount == 5").IsTrue);
+
+    [Fact]
+    public void Half_a_character_is_the_replacement_character()
+    {
+        using var json = JsonDocument.Parse("""{"data":"\ud800"}""");
+        Assert.True(CelProgram.Compile("event.data == '\ufffd'", "event").Evaluate(CelValue.Of(json.RootElement)).IsTrue);
+    }
 
     [Fact]
     public void Deep_nesting_is_refused_instead_of_overflowing_the_stack() =>

@@ -31,19 +31,29 @@ internal static class CelFunctions
             CelKind.Text => CelValue.Error("malformed duration"),
             _ => CelValue.NoOverload,
         },
-        [("getFullYear", 1, true)] = a => Time(a[0], static t => t.Year),
-        [("getMonth", 1, true)] = a => Time(a[0], static t => t.Month - 1),
-        [("getDate", 1, true)] = a => Time(a[0], static t => t.Day),
-        [("getDayOfMonth", 1, true)] = a => Time(a[0], static t => t.Day - 1),
-        [("getDayOfWeek", 1, true)] = a => Time(a[0], static t => (int)t.DayOfWeek),
-        [("getDayOfYear", 1, true)] = a => Time(a[0], static t => t.DayOfYear - 1),
-        [("getHours", 1, true)] = a => Time(a[0], static t => t.Hour, static d => d.Ticks / TimeSpan.TicksPerHour),
-        [("getMinutes", 1, true)] = a => Time(a[0], static t => t.Minute, static d => d.Ticks / TimeSpan.TicksPerMinute),
-        [("getSeconds", 1, true)] = a => Time(a[0], static t => t.Second, static d => d.Ticks / TimeSpan.TicksPerSecond),
-        [("getMilliseconds", 1, true)] = a => Time(a[0], static t => t.Millisecond, static d => d.Milliseconds),
+        [("getHours", 1, true)] = a => OfDuration(a[0], static d => d.Ticks / TimeSpan.TicksPerHour) ?? Part("getHours", a),
+        [("getMinutes", 1, true)] = a => OfDuration(a[0], static d => d.Ticks / TimeSpan.TicksPerMinute) ?? Part("getMinutes", a),
+        [("getSeconds", 1, true)] = a => OfDuration(a[0], static d => d.Ticks / TimeSpan.TicksPerSecond) ?? Part("getSeconds", a),
+        [("getMilliseconds", 1, true)] = a => OfDuration(a[0], static d => d.Milliseconds) ?? Part("getMilliseconds", a),
     };
 
-    public static Func<CelValue[], CelValue>? Find(string name, int arguments, bool isMember) => All.GetValueOrDefault((name, arguments, isMember));
+    /// <summary>Parts of a timestamp, in UTC or the zone that is the second argument.</summary>
+    private static readonly Dictionary<string, Func<DateTimeOffset, long>> Parts = new()
+    {
+        ["getFullYear"] = static t => t.Year,
+        ["getMonth"] = static t => t.Month - 1,
+        ["getDate"] = static t => t.Day,
+        ["getDayOfMonth"] = static t => t.Day - 1,
+        ["getDayOfWeek"] = static t => (int)t.DayOfWeek,
+        ["getDayOfYear"] = static t => t.DayOfYear - 1,
+        ["getHours"] = static t => t.Hour,
+        ["getMinutes"] = static t => t.Minute,
+        ["getSeconds"] = static t => t.Second,
+        ["getMilliseconds"] = static t => t.Millisecond,
+    };
+
+    public static Func<CelValue[], CelValue>? Find(string name, int arguments, bool isMember) =>
+        All.GetValueOrDefault((name, arguments, isMember)) ?? (isMember && arguments is 1 or 2 && Parts.ContainsKey(name) ? a => Part(name, a) : null);
 
     private static CelValue Size(in CelValue value) => value.Kind switch
     {
@@ -119,10 +129,25 @@ internal static class CelFunctions
         _ => CelValue.NoOverload,
     };
 
-    private static CelValue Time(in CelValue value, Func<DateTimeOffset, long> part, Func<TimeSpan, long>? ofDuration = null) => value.Kind switch
+    private static CelValue? OfDuration(in CelValue value, Func<TimeSpan, long> part) => value.Kind == CelKind.Duration ? CelValue.Of(part(value.Duration)) : null;
+
+    private static CelValue Part(string name, CelValue[] a)
     {
-        CelKind.Timestamp => CelValue.Of(part(value.Timestamp)),
-        CelKind.Duration when ofDuration is not null => CelValue.Of(ofDuration(value.Duration)),
-        _ => CelValue.NoOverload,
-    };
+        if (a[0].Kind != CelKind.Timestamp || (a.Length > 1 && a[1].Kind != CelKind.Text))
+            return CelValue.NoOverload;
+        var time = a[0].Timestamp;
+        if (a.Length == 1)
+            return CelValue.Of(Parts[name](time));
+        var zone = a[1].Text;
+        try
+        {
+            return CelValue.Of(Parts[name](TimeSpan.TryParseExact(zone.TrimStart('+', '-'), @"hh\:mm", CultureInfo.InvariantCulture, out var offset)
+                ? time.ToOffset(zone[0] == '-' ? -offset : offset)
+                : TimeZoneInfo.ConvertTime(time, TimeZoneInfo.FindSystemTimeZoneById(zone))));
+        }
+        catch (Exception e) when (e is TimeZoneNotFoundException or InvalidTimeZoneException or ArgumentException or System.Security.SecurityException)
+        {
+            return CelValue.Error($"unknown time zone {zone}");
+        }
+    }
 }

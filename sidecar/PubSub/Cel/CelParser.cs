@@ -1,6 +1,6 @@
 namespace DaprPlatform.Sidecar.PubSub.Cel;
 
-/// <summary>Reads an expression by recursive descent, one method a level of precedence. Names are resolved here: an unknown variable or function is an error.</summary>
+/// <summary>Reads an expression by recursive descent, one method a level of precedence. Names are resolved here: an unknown function is an error.</summary>
 internal sealed class CelParser
 {
     private const int DeepestNesting = 250;
@@ -233,7 +233,8 @@ internal sealed class CelParser
 
         if (Types.Contains(name.Text))
             return new CelLiteral(CelValue.TypeNamed(name.Text));
-        throw new CelException($"undeclared reference to '{name.Text}'", name.At);
+        // daprd declares whatever variable a rule names: the rule is valid, its value an error.
+        return new CelLiteral(CelValue.Error($"no such attribute: {name.Text}"));
     }
 
     private CelNode GlobalCall(CelToken name)

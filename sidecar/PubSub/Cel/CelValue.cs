@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using DaprPlatform.Sidecar.Http;
 
 namespace DaprPlatform.Sidecar.PubSub.Cel;
 
@@ -92,11 +94,26 @@ internal readonly struct CelValue
         JsonValueKind.True => Of(true),
         JsonValueKind.False => Of(false),
         JsonValueKind.Number => json.TryGetDouble(out var number) ? Of(number) : Error("number out of range"),
-        JsonValueKind.String => Of(json.GetString()!),
+        JsonValueKind.String => Of(TextOf(json)),
         JsonValueKind.Array => Of(new JsonList(json)),
         JsonValueKind.Object => Of(new JsonMap(json)),
         _ => Null,
     };
+
+    // Half a character of two, which JSON may escape, is no text to .NET: it counts as U+FFFD, as in Go.
+    private static string TextOf(JsonElement json)
+    {
+        try
+        {
+            return json.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(json.GetRawText()));
+            reader.Read();
+            return GoJson.Text(ref reader);
+        }
+    }
 
     public string TypeName => Kind switch
     {

@@ -42,6 +42,8 @@ internal sealed partial class KafkaConsumer(ComponentSpec spec, KafkaSettings se
             batch.Clear();
             batch.AddRange(await reader.ReadAsync(count, revoked).ConfigureAwait(false));
             await FillAsync(reader, batch, count, wait, began, revoked).ConfigureAwait(false);
+            if (batch.Count >= count)
+                began = spec.Time.GetTimestamp();
             PubSubMessage[] messages = [.. batch.Select(m => Delivered(m, reader.Partition))];
             IReadOnlyList<string?> errors = [];
             var handled = await RepeatAsync(async () =>
@@ -58,7 +60,7 @@ internal sealed partial class KafkaConsumer(ComponentSpec spec, KafkaSettings se
         }
     };
 
-    // The wait ends with the tick of a clock that runs since the partition was taken, not with the first message.
+    // The wait ends with the tick of a clock that runs since the partition was taken or a batch was full, not with the first message.
     private async Task FillAsync(ILogReader reader, List<LogMessage> batch, int count, TimeSpan wait, long began, CancellationToken revoked)
     {
         if (batch.Count >= count)
