@@ -24,6 +24,9 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
     private readonly ILogger _logger = runtime.Loggers.CreateLogger("dapr.runtime.processor.binding");
     private readonly SemaphoreSlim _changing = new(1);
     private readonly Dictionary<string, (IInputBinding Binding, IAsyncDisposable Running)> _running = [];
+
+    // Those the app has said no to: it is not asked again for the same one before it has been gone.
+    private readonly Dictionary<string, IInputBinding> _unwanted = [];
     private Task<IReadOnlySet<string>>? _listed;
     private bool _isActive;
 
@@ -41,12 +44,14 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
         try
         {
             _isActive = isActive;
+            if (!isActive)
+                _unwanted.Clear();
             var wanted = isActive ? runtime.Components.All<IInputBinding>().Where(b => runtime.Components.SpecOf(b.Key) is { } spec && BindingDirection.IsInput(spec)).ToArray() : [];
             var ended = _running.Where(r => !wanted.Any(w => w.Key == r.Key && w.Value == r.Value.Binding)).ToArray();
             foreach (var (name, _) in ended)
                 _running.Remove(name);
             await Task.WhenAll(ended.Select(e => e.Value.Running.DisposeAsync().AsTask())).ConfigureAwait(false);
-            await Task.WhenAll(wanted.Where(w => !_running.ContainsKey(w.Key)).Select(w => BeginAsync(w.Key, w.Value, cancellationToken))).ConfigureAwait(false);
+            await Task.WhenAll(wanted.Where(w => !_running.ContainsKey(w.Key) && _unwanted.GetValueOrDefault(w.Key) != w.Value).Select(w => BeginAsync(w.Key, w.Value, cancellationToken))).ConfigureAwait(false);
         }
         finally
         {
@@ -61,6 +66,8 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
         if (!BindingDirection.SaysInput(spec) && !await IsWantedAsync(name, route, cancellationToken).ConfigureAwait(false))
         {
             LogUnwanted(name);
+            lock (_running)
+                _unwanted[name] = binding;
             return;
         }
 

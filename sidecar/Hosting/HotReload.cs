@@ -15,7 +15,7 @@ internal sealed partial class HotReload : IAsyncDisposable
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(50);
 
     // For one that is still empty, as most are for a moment when they are written anew: what was in it would be taken away and come again.
-    private const int MostGathers = 10;
+    private const int MostGathers = 5;
     private readonly SidecarRuntime _runtime;
     private readonly ILogger _logger;
     private readonly List<FileSystemWatcher> _watchers = [];

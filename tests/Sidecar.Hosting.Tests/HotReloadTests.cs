@@ -26,6 +26,22 @@ public sealed class HotReloadTests
     }
 
     [Fact]
+    public async Task An_app_is_asked_for_a_binding_once_however_much_else_changes()
+    {
+        await using var app = await StandInApp.StartAsync();
+        await using var sidecar = await RunningSidecar.StartAsync([RunningSidecar.Component("refused", "bindings.cron", ("schedule", "@every 1h"))], app.Port);
+        Assert.Single(app.Calls, "OPTIONS /refused");
+
+        sidecar.Write("s.yaml", RunningSidecar.Component("s", "state.in-memory"));
+        sidecar.Write("b.yaml", RunningSidecar.Component("later", "bindings.cron", ("schedule", "@every 1h")));
+        await RunningSidecar.UntilAsync(() => Task.FromResult(app.Calls.Contains("OPTIONS /later")), "the new binding is asked for");
+        Assert.Single(app.Calls, "OPTIONS /refused");
+
+        sidecar.Write("r0.yaml", RunningSidecar.Component("refused", "bindings.cron", ("schedule", "@every 2h")));
+        await RunningSidecar.UntilAsync(() => Task.FromResult(app.Calls.Count(c => c == "OPTIONS /refused") == 2), "the changed binding is asked for");
+    }
+
+    [Fact]
     public async Task An_app_is_asked_for_its_subscriptions_when_the_first_pub_sub_comes()
     {
         await using var app = (await StandInApp.StartAsync()).On("/dapr/subscribe", """[{"pubsubname":"late","topic":"t","route":"/t"}]""").On("/t");
