@@ -53,6 +53,7 @@ internal sealed partial class ConfigurationApi(SidecarRuntime runtime) : IBuildi
     {
         var store = Store(storeName);
         var subscription = new ConfigurationSubscription();
+        using var counted = new CountedOperation(runtime.Metrics, "configuration", storeName, "subscribe");
         try
         {
             await Policy(storeName).RunAsync<object?>(async token =>
@@ -67,6 +68,7 @@ internal sealed partial class ConfigurationApi(SidecarRuntime runtime) : IBuildi
         }
 
         _subscriptions[subscription.Id] = subscription;
+        counted.Done();
         return subscription;
     }
 
@@ -110,9 +112,14 @@ internal sealed partial class ConfigurationApi(SidecarRuntime runtime) : IBuildi
         _ = Store(context["store"]);
         var id = context["id"];
         if (await EndAsync(id).ConfigureAwait(false))
+        {
             await context.JsonOf(new { ok = true }).ConfigureAwait(false);
+        }
         else
+        {
+            runtime.Metrics.ErrorCodes.Count("ERR_CONFIGURATION_UNSUBSCRIBE");
             await context.JsonOf(new { message = $"failed to unsubscribe to configuration request {id}: subscription with id {id} does not exist" }, 500).ConfigureAwait(false);
+        }
     }
 
     private async Task SetAsync(ApiContext context)

@@ -88,10 +88,13 @@ internal sealed class ConversationApi(SidecarRuntime runtime) : IBuildingBlock
         Check(request);
         foreach (var content in request.Inputs.Where(i => i.ScrubPii).SelectMany(i => i.Messages).SelectMany(Contents))
             content.Text = Scrubber.Scrub(content.Text);
+        var start = runtime.Time.GetTimestamp();
+        var answered = false;
         try
         {
-            var outputs = await runtime.Metrics.MeasureAsync("conversation", request.Name, "converse", () => runtime.Resiliency
-                .ForComponent(request.Name, "Conversation", ComponentDirection.Outbound).RunAsync(token => component.ConverseAsync(request, token), cancellationToken)).ConfigureAwait(false);
+            var outputs = await runtime.Resiliency.ForComponent(request.Name, "Conversation", ComponentDirection.Outbound)
+                .RunAsync(token => component.ConverseAsync(request, token), cancellationToken).ConfigureAwait(false);
+            answered = true;
             var response = new ConversationResponseAlpha2 { Outputs = { outputs } };
             if (request.HasContextId)
                 response.ContextId = request.ContextId;
@@ -106,6 +109,10 @@ internal sealed class ConversationApi(SidecarRuntime runtime) : IBuildingBlock
         catch (Exception e) when (e is not (OperationCanceledException or ApiException))
         {
             throw ApiException.Internal("ERR_CONVERSATION_INVOKE", $"failed conversing with component {request.Name}: {e.Message}");
+        }
+        finally
+        {
+            runtime.Metrics.Conversation(request.Name, answered, runtime.Time.GetElapsedTime(start).TotalMilliseconds);
         }
     }
 

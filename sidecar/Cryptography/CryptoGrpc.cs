@@ -54,19 +54,17 @@ internal sealed partial class DaprGrpcService
 
     public override Task<SubtleVerifyResponse> SubtleVerifyAlpha1(SubtleVerifyRequest request, ServerCallContext context) => throw CryptoApi.NotImplemented.ToRpcException();
 
-    private static async Task CryptoCallAsync(Func<Task> call)
+    private async Task CryptoCallAsync(Func<Task> call)
     {
         try
         {
             await call().ConfigureAwait(false);
         }
-        catch (ApiException e)
+        catch (Exception e) when (e is ApiException or SegmentException)
         {
-            throw e.ToRpcException();
-        }
-        catch (SegmentException e)
-        {
-            throw CryptoApi.Failure(e.Message).ToRpcException();
+            var error = e as ApiException ?? CryptoApi.Failure(e.Message);
+            _runtime.Metrics.ErrorCodes.Count(error, overGrpc: true);
+            throw error.ToRpcException();
         }
     }
 

@@ -9,7 +9,7 @@ internal sealed partial class DaprGrpcService(SidecarRuntime runtime) : global::
     private readonly SidecarRuntime _runtime = runtime;
 
     /// <summary>Runs an implementation and turns its refusal into a status with details.</summary>
-    private static async Task<T> Translated<T>(ValueTask<T> work)
+    private async Task<T> Translated<T>(ValueTask<T> work)
     {
         try
         {
@@ -17,6 +17,7 @@ internal sealed partial class DaprGrpcService(SidecarRuntime runtime) : global::
         }
         catch (Http.ApiException e)
         {
+            _runtime.Metrics.ErrorCodes.Count(e, overGrpc: true);
             throw e.ToRpcException();
         }
     }

@@ -84,8 +84,6 @@ internal sealed class GrpcApi
             // Calls that are passed on count where they are answered.
             if (path.StartsWith(DaprService, StringComparison.Ordinal))
             {
-                if (code != StatusCode.OK && _runtime.Metrics.RecordsErrorCodes && ReasonOf(http) is { } reason)
-                    _runtime.Metrics.ErrorCode(reason, GrpcEndpoints.Of(path.AsSpan(DaprService.Length)).Group);
                 _runtime.Metrics.Grpc.Served(path, Invocation.InvocationException.Name(code), _runtime.Time.GetElapsedTime(start).TotalMilliseconds, http.Request.ContentLength ?? 0, http.Response.ContentLength ?? 0);
                 if (_runtime.ApiLog.Enabled)
                     _runtime.ApiLog.Grpc(http, path, (int)code, start);
@@ -114,22 +112,6 @@ internal sealed class GrpcApi
         if (_runtime.Tracing.IsOn)
             options.Interceptors.Add<GrpcSpans.Describer>();
         return options;
-    }
-
-    // What the status of an answer says of its reason; null where it says nothing.
-    private static string? ReasonOf(HttpContext http)
-    {
-        const string Details = "grpc-status-details-bin";
-        var text = (http.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { } trailers && trailers.TryGetValue(Details, out var value) ? value : http.Response.Headers[Details]).ToString();
-        try
-        {
-            return text.Length == 0 ? null : Google.Rpc.Status.Parser.ParseFrom(Convert.FromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '='))).Details
-                .Where(d => d.Is(Google.Rpc.ErrorInfo.Descriptor)).Select(d => d.Unpack<Google.Rpc.ErrorInfo>().Reason).FirstOrDefault(r => r.Length > 0);
-        }
-        catch (Exception e) when (e is FormatException or Google.Protobuf.InvalidProtocolBufferException)
-        {
-            return null;
-        }
     }
 
     private static (StatusCode Code, string Message) Outcome(HttpContext http)

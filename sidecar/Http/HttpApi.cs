@@ -130,11 +130,12 @@ internal sealed partial class HttpApi
         }
         catch (ApiException e) when (!http.Response.HasStarted)
         {
-            _runtime.Metrics.ErrorCode(e.ErrorCode, http.Features.Get<ApiCall>()?.Route?.Group ?? "invoke");
+            _runtime.Metrics.ErrorCodes.Count(e, overGrpc: false);
             await ErrorAsync(http, e).ConfigureAwait(false);
         }
         catch (BodyTooLargeException e) when (!http.Response.HasStarted)
         {
+            _runtime.Metrics.ErrorCodes.Count("ERR_BODY_READ");
             await ErrorAsync(http, ApiException.BadRequest("ERR_BODY_READ", $"failed to read request body: {e.Message}")).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)

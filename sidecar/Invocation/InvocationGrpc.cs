@@ -32,6 +32,7 @@ internal sealed partial class DaprGrpcService
         }
         catch (Exception e) when (e is InvocationException or PolicyException or MethodException or UpstreamException or RequestBodyException)
         {
+            _runtime.Metrics.ErrorCodes.Count("ERR_DIRECT_INVOKE");
             var text = e is InvocationException { Remote: true } remote ? remote.RemoteMessage : e.Message;
             throw new RpcException(new Status(StatusCode.Internal, $"failed to invoke, id: {request.Id}, err: {text}"));
         }

@@ -19,7 +19,6 @@ internal sealed class DaprMetrics
         // Both names are in use; the plural one wins where it is given.
         var metrics = configuration.Object("metrics") ?? configuration.Object("metric") ?? [];
         Registry = new MetricsRegistry(options.AppId, options.EnableMetrics && metrics.Flag("enabled") != false);
-        RecordsErrorCodes = metrics.Flag("recordErrorCodes") == true;
         if (metrics.Array("latencyDistributionBuckets") is { Count: > 0 } buckets)
             Registry.LatencyBounds = [.. buckets.Select(b => double.TryParse(b.Text(), System.Globalization.CultureInfo.InvariantCulture, out var bound) ? bound : 0).Where(b => b > 0).Order()];
         foreach (var rule in (metrics.Array("rules") ?? []).OfType<JsonObject>())
@@ -32,6 +31,7 @@ internal sealed class DaprMetrics
         HighCardinality = http.Flag("increasedCardinality") ?? true;
         ExcludeVerbs = http.Flag("excludeVerbs") == true;
         PathMatching = new PathMatcher([.. (http.Array("pathMatching") ?? []).Select(p => p.Text()).OfType<string>()]);
+        ErrorCodes = new ErrorCodeMetrics(Registry, metrics.Flag("recordErrorCodes") == true);
         Http = new HttpMetrics(this);
         Grpc = new GrpcMetrics(Registry);
         Invocation = new InvocationMetrics(Registry);
@@ -43,14 +43,13 @@ internal sealed class DaprMetrics
 
     public MetricsRegistry Registry { get; }
 
-    /// <summary>Configuration's <c>metrics.recordErrorCodes</c>.</summary>
-    public bool RecordsErrorCodes { get; }
-
     public bool HighCardinality { get; }
 
     public bool ExcludeVerbs { get; }
 
     public PathMatcher PathMatching { get; }
+
+    public ErrorCodeMetrics ErrorCodes { get; }
 
     public HttpMetrics Http { get; }
 
@@ -67,7 +66,7 @@ internal sealed class DaprMetrics
     public WorkflowMetrics Workflow { get; }
 
     /// <summary>An operation of a component.</summary>
-    /// <param name="kind">As in the series' names: <c>state</c>, <c>secret</c>, <c>configuration</c>, <c>crypto</c>, <c>output_binding</c>, <c>conversation</c>.</param>
+    /// <param name="kind">As in the series' names: <c>state</c>, <c>secret</c>, <c>configuration</c>, <c>crypto</c>, <c>output_binding</c>.</param>
     /// <param name="operation">Such as <c>get</c>, <c>set</c>, <c>delete</c>, <c>bulk_get</c>, <c>bulk_delete</c>, <c>transaction</c>, <c>query</c>.</param>
     public void Component(string kind, string component, string operation, bool success, double milliseconds)
     {
@@ -88,6 +87,16 @@ internal sealed class DaprMetrics
         Registry.Latency("dapr_component_input_binding_latencies", "component", "namespace", "success").Record(milliseconds, component, _namespace, ok);
     }
 
+    /// <summary>A conversation had its answer, or none.</summary>
+    public void Conversation(string component, bool success, double milliseconds)
+    {
+        if (!Registry.Enabled)
+            return;
+        var ok = success ? "true" : "false";
+        Registry.Counter("dapr_component_conversation_count", "component", "namespace", "success").Increment(component, _namespace, ok);
+        Registry.Latency("dapr_component_conversation_latencies", "component", "namespace", "success").Record(milliseconds, component, _namespace, ok);
+    }
+
     /// <summary>A job was triggered.</summary>
     public void Job(bool success, double milliseconds)
     {
@@ -102,30 +111,7 @@ internal sealed class DaprMetrics
 
     /// <param name="reason">Such as <c>init</c> or <c>creation</c>.</param>
     public void ComponentFailed(string type, string reason, string name) =>
-        Registry.Counter("dapr_runtime_component_init_fail_total", "component", "reason", "component_name").Increment(type, reason, name);
-
-    /// <summary>An error the API answered with; only where Configuration's <c>metrics.recordErrorCodes</c> says so.</summary>
-    /// <param name="group">Endpoint group of the API, as in Configuration's <c>spec.api</c>.</param>
-    public void ErrorCode(string code, string group)
-    {
-        if (!RecordsErrorCodes)
-            return;
-        var category = group switch
-        {
-            "actors" => "actor",
-            "bindings" => "binding",
-            "healthz" => "health",
-            "invoke" => "service-invocation",
-            "jobs" => "job",
-            "publish" => "pubsub",
-            "secrets" => "secret",
-            "subtlecrypto" => "crypto",
-            "unlock" => "lock",
-            "workflows" => "workflow",
-            _ => group,
-        };
-        Registry.Counter("dapr_error_code_total", "error_code", "category").Increment(code, category);
-    }
+        Registry.Counter("dapr_runtime_component_init_fail_total", "component", "reason", "componentName").Increment(type, reason, name);
 }
 
 /// <summary>Requests to the HTTP API, and calls to an HTTP app.</summary>

@@ -61,6 +61,7 @@ internal sealed partial class PubSubApi
         var headers = context.Http.Response.Headers;
         headers["metadata.responsedata"] = OneLine(failed.ToJsonString());
         headers["metadata.error"] = OneLine($"error when publishing to topic {topic} in pubsub {pubsub}: {failures[0].Error}");
+        _runtime.Metrics.ErrorCodes.Count("ERR_PUBSUB_PUBLISH_MESSAGE");
         await context.Bytes(JsonSerializer.SerializeToUtf8Bytes(body, Json.Options), status: 500).ConfigureAwait(false);
     }
 

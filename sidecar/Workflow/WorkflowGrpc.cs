@@ -77,7 +77,7 @@ internal sealed partial class DaprGrpcService
         return new Empty();
     }
 
-    private static Task<Empty> OnWorkflow(string id, Func<string, CancellationToken, Task> run, ServerCallContext context)
+    private Task<Empty> OnWorkflow(string id, Func<string, CancellationToken, Task> run, ServerCallContext context)
     {
         return Translated(RunAsync());
 

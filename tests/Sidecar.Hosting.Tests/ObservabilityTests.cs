@@ -25,11 +25,33 @@ public sealed class ObservabilityTests
         using var channel = Channel(sidecar);
 
         await sidecar.SendAsync("GET", "/v1.0/state/none/k");
+        await sidecar.SendAsync("POST", "/v1.0/state/memory", "{");
+        await sidecar.SendAsync("POST", "/v1.0/state/memory", """[{"key":"a||b","value":1}]""");
+        await sidecar.SendAsync("POST", "/v1.0/bindings/none", """{"operation":"create"}""");
+        await sidecar.SendAsync("GET", "/nowhere");
+        await Assert.ThrowsAsync<RpcException>(() => new Dapr.Proto.Runtime.V1.Dapr.DaprClient(channel).InvokeBindingAsync(new InvokeBindingRequest { Name = "none", Operation = "create" }).ResponseAsync);
         await Assert.ThrowsAsync<RpcException>(() => new Dapr.Proto.Runtime.V1.Dapr.DaprClient(channel).GetStateAsync(new GetStateRequest { StoreName = "none", Key = "k" }).ResponseAsync);
 
         var metrics = await sidecar.MetricsAsync();
-        Assert.Contains("""dapr_error_code_total{app_id="hosted",category="state",error_code="ERR_STATE_STORE_NOT_FOUND"} 1""", metrics, StringComparison.Ordinal);
-        Assert.Contains("""dapr_error_code_total{app_id="hosted",category="state",error_code="DAPR_STATE_NOT_FOUND"} 1""", metrics, StringComparison.Ordinal);
+        Assert.Equal(
+            [
+                "binding ERR_INVOKE_OUTPUT_BINDING 2", "common ERR_MALFORMED_REQUEST 1", "service-invocation ERR_DIRECT_INVOKE 1", "state DAPR_STATE_NOT_FOUND 1", "state ERR_MALFORMED_REQUEST 1",
+                "state ERR_STATE_STORE_NOT_FOUND 1",
+            ],
+            metrics.Split('\n').Where(l => l.StartsWith("dapr_error_code_total{", StringComparison.Ordinal)).Select(l => l.Split('"')).Select(p => $"{p[3]} {p[5]} {p[6].Split(' ')[1]}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Series_have_the_labels_of_the_reference()
+    {
+        var broken = RunningSidecar.Component("broken", "state.none").Replace("spec:", "spec:\n  ignoreErrors: true", StringComparison.Ordinal);
+        await using var sidecar = await RunningSidecar.StartAsync([RunningSidecar.Component("echo", "conversation.echo"), broken]);
+
+        await sidecar.SendAsync("POST", "/v1.0-alpha1/conversation/echo/converse", """{"inputs":[{"content":"x"}]}""");
+
+        var metrics = await sidecar.MetricsAsync();
+        Assert.Contains("""dapr_component_conversation_count{app_id="hosted",component="echo",namespace="",success="true"} 1""", metrics, StringComparison.Ordinal);
+        Assert.Contains("""dapr_runtime_component_init_fail_total{app_id="hosted",component="state.none",componentName="broken",reason="init"} 1""", metrics, StringComparison.Ordinal);
     }
 
     [Fact]
