@@ -45,8 +45,8 @@ internal sealed class ConsoleHub(TimeProvider time) : IConsoleStream, IAsyncDisp
         var size = payload is IFilteredPayload filtered ? filtered.ApproximateBytes : bytes!.Length;
         lock (_lock)
         {
-            var message = new StreamMessage(++_number, topic, payload, bytes);
-            _kept.Enqueue(message with { Size = size });
+            var message = new StreamMessage(++_number, topic, payload, bytes) { Size = size };
+            _kept.Enqueue(message);
             _keptBytes += size;
             while (_kept.Count > MostKept || (_keptBytes > MostKeptBytes && _kept.Count > 1))
             {

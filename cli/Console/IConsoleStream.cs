@@ -56,5 +56,8 @@ internal static class StreamTopics
     public const string Metrics = "metrics";
     public const string Dapr = "dapr";
 
-    public static IReadOnlyList<string> All { get; } = [Status, Events, Logs, Workflows, DeadLetters, Traces, Metrics, Dapr];
+    /// <summary>Which lists of the runtime are others now.</summary>
+    public const string Changes = "changes";
+
+    public static IReadOnlyList<string> All { get; } = [Status, Events, Logs, Workflows, DeadLetters, Traces, Metrics, Dapr, Changes];
 }

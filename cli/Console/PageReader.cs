@@ -6,10 +6,12 @@ namespace DaprPlatform.Cli.OpsConsole;
 internal sealed class PageReader(ConsoleHub hub, IReadOnlySet<string> topics, StreamFilter filter) : IDisposable
 {
     private const int MostWaiting = 2100;
+    private const long MostWaitingBytes = 8 << 20;
     private readonly Lock _lock = new();
     private readonly Queue<StreamMessage> _waiting = new();
     private readonly Dictionary<string, StreamMessage> _latest = new(StringComparer.Ordinal);
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private long _waitingBytes;
     private bool _reset;
 
     public IReadOnlySet<string> Topics => topics;
@@ -20,13 +22,15 @@ internal sealed class PageReader(ConsoleHub hub, IReadOnlySet<string> topics, St
     {
         lock (_lock)
         {
-            if (_waiting.Count >= MostWaiting)
+            if (_waiting.Count >= MostWaiting || (_waitingBytes + message.Size > MostWaitingBytes && _waiting.Count > 0))
             {
                 _waiting.Clear();
+                _waitingBytes = 0;
                 _reset = true;
             }
 
             _waiting.Enqueue(message);
+            _waitingBytes += message.Size;
         }
 
         _signal.Writer.TryWrite(true);
@@ -60,6 +64,7 @@ internal sealed class PageReader(ConsoleHub hub, IReadOnlySet<string> topics, St
             var taken = (_reset, (IReadOnlyList<StreamMessage>)[.. _waiting.Concat(_latest.Values).OrderBy(m => m.Number)]);
             _reset = false;
             _waiting.Clear();
+            _waitingBytes = 0;
             _latest.Clear();
             return taken;
         }

@@ -47,6 +47,12 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
     private readonly TopicBrowser _topics = new(engine);
     private readonly SemaphoreSlim _replaying = new(1, 1);
 
+    /// <summary>Some were replayed or dropped.</summary>
+    public event Action? Changed;
+
+    /// <summary>Whether dead letters are in a topic of this name.</summary>
+    public static bool Holds(string topic) => topic.EndsWith(Suffix, StringComparison.Ordinal) && topic.Length > Suffix.Length;
+
     public IReadOnlyList<DeadLetter> List(bool all)
     {
         var (replayed, dropped) = (Notes(noteFile), Notes(DropFile));
@@ -81,6 +87,8 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
                 await WriteAsync(noteFile, notes, cancel);
             }
 
+            Changed?.Invoke();
+
             return wanted.Count;
         }
         finally
@@ -102,6 +110,7 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
             var dropped = Notes(DropFile);
             var count = ids.Distinct(StringComparer.Ordinal).Count(id => dropped.TryAdd(id, time.GetUtcNow()));
             await WriteAsync(DropFile, dropped, cancel);
+            Changed?.Invoke();
             return count;
         }
         finally
@@ -125,7 +134,7 @@ internal sealed class DeadLetterBox(Engine engine, string noteFile, TimeProvider
     }
 
     private IEnumerable<TopicMessage> Messages() =>
-        _topics.Topics().Where(t => t.Topic.EndsWith(Suffix, StringComparison.Ordinal) && t.Topic.Length > Suffix.Length).SelectMany(t => _topics.Read(t.Server, t.Topic));
+        _topics.Topics().Where(t => Holds(t.Topic)).SelectMany(t => _topics.Read(t.Server, t.Topic));
 
     private static Dictionary<string, DateTimeOffset> Notes(string file) =>
         File.Exists(file) ? JsonSerializer.Deserialize<Dictionary<string, DateTimeOffset>>(File.ReadAllText(file)) ?? [] : [];

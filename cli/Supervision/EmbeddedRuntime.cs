@@ -25,6 +25,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
     {
         (_engine, _data) = (engine, data);
         View = new RuntimeView(engine, () => [.. _running.Values]);
+        DeadLetters = new DeadLetterBox(engine, Path.Combine(data.Path, "dlq-replayed.json"), TimeProvider.System);
     }
 
     public static async Task<EmbeddedRuntime> OpenAsync(DataFolder data, CancellationToken cancel)
@@ -40,7 +41,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
         var log = new StreamWriter(new FileStream(_data.LogOf(app.AppId + ".daprd"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete));
         var level = DaprLoggerProvider.ParseLevel(options.LogLevel);
         var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(level).AddProvider(new DaprLoggerProvider(log, app.AppId, json: false, level, TimeProvider.System)));
-        var sidecar = new EmbeddedSidecar(new DaprSidecar(_engine, options, loggers), loggers, log, _running);
+        var sidecar = new EmbeddedSidecar(new DaprSidecar(_engine, options, loggers), loggers, log, _running, View!.Changes);
         try
         {
             await sidecar.StartAsync(cancel);
@@ -55,9 +56,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
 
     public RuntimeView? View { get; }
 
-    private DeadLetterBox DeadLetters => field ??= new DeadLetterBox(_engine, Path.Combine(_data.Path, "dlq-replayed.json"), TimeProvider.System);
-
-    DeadLetterBox? ISidecarHost.DeadLetters => DeadLetters;
+    public DeadLetterBox? DeadLetters { get; }
 
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
 
@@ -115,7 +114,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
         };
     }
 
-    private sealed class EmbeddedSidecar(DaprSidecar sidecar, ILoggerFactory loggers, StreamWriter log, ConcurrentDictionary<string, DaprSidecar> running) : IAppSidecar
+    private sealed class EmbeddedSidecar(DaprSidecar sidecar, ILoggerFactory loggers, StreamWriter log, ConcurrentDictionary<string, DaprSidecar> running, RuntimeChanges changes) : IAppSidecar
     {
         public bool IsHealthy => sidecar.IsHealthy;
 
@@ -127,6 +126,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
         {
             await sidecar.StartAsync(cancel);
             running[sidecar.Options.AppId] = sidecar;
+            changes.Tell(RuntimeAreas.Sidecars);
         }
 
         public Task WaitUntilHealthyAsync(CancellationToken cancel) => sidecar.WaitUntilHealthyAsync(cancel);
@@ -134,6 +134,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
         public async Task StopAsync(TimeSpan grace)
         {
             running.TryRemove(KeyValuePair.Create(sidecar.Options.AppId, sidecar));
+            changes.Tell(RuntimeAreas.Sidecars);
             using var limit = new CancellationTokenSource(grace);
             await sidecar.StopAsync(limit.Token);
             await sidecar.DisposeAsync();

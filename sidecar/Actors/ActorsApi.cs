@@ -53,7 +53,7 @@ internal sealed partial class ActorsApi : IBuildingBlock, IMetadataSource, IAsyn
     {
         _runtime = runtime;
         _logger = runtime.Loggers.CreateLogger("dapr.runtime.actor");
-        _hosted = new HostedActors(runtime.Time, runtime.Metrics.Actors, _logger);
+        _hosted = new HostedActors(runtime.Time, runtime.Metrics.Actors, _logger, () => runtime.Engine.Changes.Tell(Introspection.RuntimeAreas.Actors));
         _local = new LocalActors(runtime, _hosted);
         _directory = new ActorDirectory(runtime, next => _hosted.KeepAsync((type, id) => next.Find(type, id)?.Id == _directory!.Self.Id, rebalanced: true));
         _hosted.IsHere = _directory.IsHere;

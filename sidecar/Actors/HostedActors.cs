@@ -62,11 +62,14 @@ internal sealed partial class HostedActors : IDisposable
     private readonly ActorMetrics _metrics;
     private readonly ILogger _logger;
     private readonly TimerQueue<ActorInstance> _idle;
+    private readonly Action? _changed;
     private readonly SemaphoreSlim _slots = new(DeactivatedTogether);
     private volatile FrozenDictionary<string, HostedType> _types = FrozenDictionary<string, HostedType>.Empty;
 
-    public HostedActors(TimeProvider time, ActorMetrics metrics, ILogger logger)
+    /// <param name="changed">Called when a type or an active actor came or went.</param>
+    public HostedActors(TimeProvider time, ActorMetrics metrics, ILogger logger, Action? changed = null)
     {
+        _changed = changed;
         _time = time;
         _metrics = metrics;
         _logger = logger;
@@ -90,6 +93,7 @@ internal sealed partial class HostedActors : IDisposable
     {
         var before = _types;
         _types = types.ToFrozenDictionary(t => t.Key, t => before.TryGetValue(t.Key, out var known) ? known.With(t.Value, app) : new HostedType(t.Key, t.Value, app), StringComparer.Ordinal);
+        _changed?.Invoke();
     }
 
     /// <summary>Runs something within a turn of an actor; activates it first.</summary>
@@ -193,6 +197,7 @@ internal sealed partial class HostedActors : IDisposable
 
             _metrics.Pending(type, 0);
             _idle.Add(instance, new DateTimeOffset(instance.LastUsed, TimeSpan.Zero) + instance.Settings.IdleTimeout);
+            _changed?.Invoke();
         }
 
         return (hosted, active);
@@ -247,6 +252,7 @@ internal sealed partial class HostedActors : IDisposable
         {
             type.Active.TryRemove(KeyValuePair.Create(instance.Id, instance));
             instance.Gone.TrySetResult();
+            _changed?.Invoke();
         }
     }
 

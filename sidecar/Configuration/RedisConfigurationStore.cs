@@ -1,5 +1,6 @@
 using System.Text;
 using DaprPlatform.Sidecar.Components;
+using DaprPlatform.Sidecar.Introspection;
 using DaprPlatform.Sidecar.Storage;
 
 namespace DaprPlatform.Sidecar.Configuration;
@@ -44,8 +45,11 @@ internal sealed class RedisConfigurationStore(ComponentSpec spec) : IConfigurati
         }, cancellationToken);
     }
 
-    public async ValueTask SetAsync(string key, ConfigurationItem item, CancellationToken cancellationToken) =>
+    public async ValueTask SetAsync(string key, ConfigurationItem item, CancellationToken cancellationToken)
+    {
         await Server.TransactAsync(Space, [new KeyValueOperation { Key = key, Value = Encoding.UTF8.GetBytes(item.Value + Separator + item.Version) }], allOrNothing: true, cancellationToken).ConfigureAwait(false);
+        spec.Engine.Changes.Tell(RuntimeAreas.Settings);
+    }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

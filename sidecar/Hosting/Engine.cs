@@ -69,6 +69,9 @@ public sealed class Engine : IAsyncDisposable
     /// <summary>Where the sidecars of an app id are, in this engine and in other processes.</summary>
     internal AppDirectory Apps { get; } = new();
 
+    /// <summary>Who looks at the runtime is told of changes here.</summary>
+    internal Introspection.RuntimeChanges Changes { get; } = new();
+
     /// <summary>The ways to sidecars of other processes.</summary>
     internal PeerConnections Peers { get; } = new();
 

@@ -151,6 +151,7 @@ internal sealed class SidecarRuntime : IAsyncDisposable
     {
         foreach (var block in _blocks)
             await block.AppReadyAsync(cancellationToken).ConfigureAwait(false);
+        Changed();
     }
 
     /// <summary>Reads the resources anew and takes over what has changed (hot reload). A file that is malformed at the moment keeps what it held before.</summary>
@@ -192,14 +193,21 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 
         foreach (var block in _blocks)
             await block.ReloadedAsync(cancellationToken).ConfigureAwait(false);
+        Changed();
     }
 
     public Task PauseAsync() => Task.WhenAll(_blocks.Select(b => b.PauseAsync()));
 
-    public Task AppGoneAsync() => Task.WhenAll(_blocks.Select(b => b.AppGoneAsync()));
+    public async Task AppGoneAsync()
+    {
+        await Task.WhenAll(_blocks.Select(b => b.AppGoneAsync())).ConfigureAwait(false);
+        Changed();
+    }
 
     /// <summary>The sidecar shuts down.</summary>
     public Task BeginStopAsync() => _stopping.CancelAsync();
+
+    private void Changed() => Engine.Changes.Tell(Introspection.RuntimeAreas.Sidecars);
 
     private static Task Refuse(HttpContext http, int status)
     {

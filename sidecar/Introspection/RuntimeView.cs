@@ -28,6 +28,9 @@ public sealed class RuntimeView
         Workflows = new WorkflowBrowser(this);
     }
 
+    /// <summary>Tells when something shown here has changed.</summary>
+    public RuntimeChanges Changes => Engine.Changes;
+
     /// <summary>Components, configurations and subscriptions.</summary>
     public ResourceViews Resources { get; }
 

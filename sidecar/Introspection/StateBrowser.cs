@@ -106,6 +106,7 @@ public sealed class StateBrowser
         // An existing key is not marked as first-written: the app's own plain saves must go on as before.
         await WriteAsync(found, new StateWrite(StateOperationKind.Upsert, name.Stored(key), value, condition.ETag,
             condition.ETag is null ? Concurrency.FirstWrite : Concurrency.Unspecified, metadata, IsBinary: !IsText(value.Span)), cancellationToken).ConfigureAwait(false);
+        _view.Changes.Tell(RuntimeAreas.State, store);
         return await GetAsync(app, store, key, cancellationToken).ConfigureAwait(false);
     }
 
@@ -116,6 +117,7 @@ public sealed class StateBrowser
         CheckEditable(key);
         Check((await LookAsync(found, [name.Stored(key)], cancellationToken).ConfigureAwait(false))[0], new StateCondition(etag), key);
         await WriteAsync(found, new StateWrite(StateOperationKind.Delete, name.Stored(key), ETag: etag), cancellationToken).ConfigureAwait(false);
+        _view.Changes.Tell(RuntimeAreas.State, store);
     }
 
     private static async Task WriteAsync(IStateStore store, StateWrite write, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using Dapr.Proto.Runtime.V1;
 using DaprPlatform.Sidecar.Components;
 using DaprPlatform.Sidecar.Hosting;
 using DaprPlatform.Sidecar.Http;
+using DaprPlatform.Sidecar.Introspection;
 using DaprPlatform.Sidecar.Resiliency;
 using Google.Protobuf;
 using Grpc.Core;
@@ -38,8 +39,11 @@ internal sealed class LockApi(SidecarRuntime runtime) : IBuildingBlock
         try
         {
             var key = Key(request.StoreName, request.ResourceId);
-            return await Policy(request.StoreName)
+            var taken = await Policy(request.StoreName)
                 .RunAsync(token => store.TryLockAsync(key, request.LockOwner, TimeSpan.FromSeconds(request.ExpiryInSeconds), token), cancellationToken).ConfigureAwait(false);
+            if (taken)
+                runtime.Engine.Changes.Tell(RuntimeAreas.Locks);
+            return taken;
         }
         catch (Exception e) when (e is not (OperationCanceledException or ApiException))
         {
@@ -54,7 +58,10 @@ internal sealed class LockApi(SidecarRuntime runtime) : IBuildingBlock
         try
         {
             var key = Key(request.StoreName, request.ResourceId);
-            return await Policy(request.StoreName).RunAsync(token => store.UnlockAsync(key, request.LockOwner, token), cancellationToken).ConfigureAwait(false);
+            var status = await Policy(request.StoreName).RunAsync(token => store.UnlockAsync(key, request.LockOwner, token), cancellationToken).ConfigureAwait(false);
+            if (status == UnlockStatus.Success)
+                runtime.Engine.Changes.Tell(RuntimeAreas.Locks);
+            return status;
         }
         catch (Exception e) when (e is not (OperationCanceledException or ApiException))
         {

@@ -103,8 +103,11 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
             _changing.Release();
         }
 
+        Changed();
         return entry;
     }
+
+    private void Changed() => _runtime.Engine.Changes.Tell(Introspection.RuntimeAreas.Sidecars);
 
     public async ValueTask DisposeAsync()
     {
@@ -327,6 +330,7 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
                 (running, Running) = (Running, null);
             }
 
+            owner.Changed();
             if (running is not null)
                 await running.DisposeAsync().ConfigureAwait(false);
         }

@@ -76,6 +76,9 @@ internal sealed class CircuitBreaker(CircuitBreakerPolicy policy, TimeProvider t
     /// <summary>Name of the policy it follows.</summary>
     public string PolicyName { get; init; } = "";
 
+    /// <summary>Called when its state or its failures in a row are others, under its lock: must not block.</summary>
+    public Action? Touched { get; init; }
+
     /// <summary>How it stands, without moving it on: what its next request will find.</summary>
     /// <returns>The state, its counts and, where it is open, for how long yet.</returns>
     public (string State, BreakerCounts Counts, TimeSpan? OpenFor) Look()
@@ -119,15 +122,20 @@ internal sealed class CircuitBreaker(CircuitBreakerPolicy policy, TimeProvider t
                 return;
             if (success)
             {
+                var failed = _counts.ConsecutiveFailures > 0;
                 _counts = _counts with { TotalSuccesses = _counts.TotalSuccesses + 1, ConsecutiveSuccesses = _counts.ConsecutiveSuccesses + 1, ConsecutiveFailures = 0 };
                 if (_state == State.HalfOpen && _counts.ConsecutiveSuccesses >= policy.MaxRequests)
                     Change(State.Closed);
+                else if (failed)
+                    Touched?.Invoke();
                 return;
             }
 
             _counts = _counts with { TotalFailures = _counts.TotalFailures + 1, ConsecutiveFailures = _counts.ConsecutiveFailures + 1, ConsecutiveSuccesses = 0 };
             if (_state == State.HalfOpen || (_state == State.Closed && policy.Trips(_counts)))
                 Change(State.Open);
+            else
+                Touched?.Invoke();
         }
     }
 
@@ -144,6 +152,7 @@ internal sealed class CircuitBreaker(CircuitBreakerPolicy policy, TimeProvider t
         _state = state;
         Begin();
         changed?.Invoke(Name(state));
+        Touched?.Invoke();
     }
 
     private void Begin()

@@ -31,10 +31,12 @@ internal sealed partial class ResiliencyProvider
     private readonly TimeProvider _time;
     private readonly ResiliencyMetrics? _metrics;
     private readonly ILogger? _logger;
+    private readonly Action? _touched;
     private readonly bool _hasDefaults;
 
-    private ResiliencyProvider(TimeProvider time, ResiliencyMetrics? metrics, ILogger? logger, IEnumerable<Resource> resources)
+    private ResiliencyProvider(TimeProvider time, ResiliencyMetrics? metrics, ILogger? logger, IEnumerable<Resource> resources, Action? touched = null)
     {
+        _touched = touched;
         _time = time;
         _metrics = metrics;
         _logger = logger;
@@ -55,7 +57,8 @@ internal sealed partial class ResiliencyProvider
     public static ResiliencyProvider Create(IReadOnlyList<Resource> resources, SidecarRuntime runtime)
     {
         var own = resources.Where(r => r.Kind == "Resiliency").ToList();
-        return own.Count == 0 ? None : new ResiliencyProvider(runtime.Time, runtime.Metrics.Resiliency, runtime.Loggers.CreateLogger("dapr.runtime.resiliency"), own);
+        return own.Count == 0 ? None : new ResiliencyProvider(runtime.Time, runtime.Metrics.Resiliency, runtime.Loggers.CreateLogger("dapr.runtime.resiliency"), own,
+            () => runtime.Engine.Changes.Tell(Introspection.RuntimeAreas.Breakers));
     }
 
     /// <summary>A policy that applies where nothing else does. It may be replaced by one of its name, but for actors that are not found; fewer than three retries become three.</summary>
@@ -149,9 +152,11 @@ internal sealed partial class ResiliencyProvider
             _state.Clear();
         }
 
+        if (breakers.Count > 0)
+            _touched?.Invoke();
         return _made.GetOrAdd((scope, key), policy);
 
-        CircuitBreaker Breaker(string of) => _state.GetOrAdd((scope, of), static (_, a) => new CircuitBreaker(a.breaker, a._time, a.use is null ? null : a.use.BreakerChanged) { PolicyName = a.breakerName }, (breaker, _time, use, breakerName: breakerName ?? ""));
+        CircuitBreaker Breaker(string of) => _state.GetOrAdd((scope, of), static (_, a) => new CircuitBreaker(a.breaker, a._time, a.use is null ? null : a.use.BreakerChanged) { PolicyName = a.breakerName, Touched = a._touched }, (breaker, _time, _touched, use, breakerName: breakerName ?? ""));
 
         string? Default(string suffix, Func<string, bool> exists) => levels.Select(l => $"Default{l}{suffix}").FirstOrDefault(exists);
     }

@@ -15,11 +15,12 @@ internal sealed class DurableScheduler : IScheduler, IAsyncDisposable
 
     /// <param name="table">Loaded.</param>
     /// <param name="server">The scheduler's address: its jobs are apart from those of others in the table.</param>
-    public DurableScheduler(JobTable table, string server, TimeProvider time, ILogger logger)
+    /// <param name="changes">Told of every commit; null: nobody is.</param>
+    public DurableScheduler(JobTable table, string server, TimeProvider time, ILogger logger, Introspection.RuntimeChanges? changes = null)
     {
         _table = table;
         _time = time;
-        _queue = new JobQueue(table, server, time, logger);
+        _queue = new JobQueue(table, server, time, logger, changes);
     }
 
     /// <summary>The scheduler of an address in this process.</summary>
@@ -27,7 +28,7 @@ internal sealed class DurableScheduler : IScheduler, IAsyncDisposable
     {
         var table = place.Engine.Shared("scheduler", engine => new JobTable(engine.Store));
         await table.LoadAsync().ConfigureAwait(false);
-        return new DurableScheduler(table, place.Address, place.Engine.Time, NullLogger.Instance);
+        return new DurableScheduler(table, place.Address, place.Engine.Time, NullLogger.Instance, place.Engine.Changes);
     }
 
     /// <summary>How many jobs are in memory.</summary>

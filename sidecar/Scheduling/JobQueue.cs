@@ -1,3 +1,4 @@
+using DaprPlatform.Sidecar.Introspection;
 using Microsoft.Extensions.Logging;
 
 namespace DaprPlatform.Sidecar.Scheduling;
@@ -30,6 +31,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
     private readonly JobTable _table;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly RuntimeChanges? _changes;
     private PriorityQueue<JobEntry, (long FireAt, long Id)> _heap = new();
     private int _dead;
     private long _timerAt = JobTimes.Never;
@@ -37,8 +39,10 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
     /// <param name="table">Loaded.</param>
     /// <param name="server">The scheduler's address.</param>
-    public JobQueue(JobTable table, string server, TimeProvider time, ILogger logger)
+    /// <param name="changes">Told of every commit; null: nobody is.</param>
+    public JobQueue(JobTable table, string server, TimeProvider time, ILogger logger, RuntimeChanges? changes = null)
     {
+        _changes = changes;
         _table = table;
         Server = server;
         _time = time;
@@ -99,6 +103,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
     /// <summary>A job was put in.</summary>
     public void Scheduled(JobKey key, JobRow row, long replaced)
     {
+        Tell(key.Scope);
         lock (_lock)
         {
             if (!_groups.TryGetValue(key.Scope, out var group))
@@ -114,6 +119,8 @@ internal sealed partial class JobQueue : IAsyncDisposable
     /// <summary>Jobs were taken out.</summary>
     public void Deleted(JobScope scope, List<long> ids)
     {
+        if (ids.Count > 0)
+            Tell(scope);
         lock (_lock)
         {
             if (!_groups.TryGetValue(scope, out var group))
@@ -132,6 +139,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
     /// <summary>The progress of a job was written.</summary>
     public void Advanced(JobEntry entry, JobProgress progress)
     {
+        Tell(entry.Key.Scope);
         lock (_lock)
         {
             if (entry.State != JobState.Advancing)
@@ -188,6 +196,8 @@ internal sealed partial class JobQueue : IAsyncDisposable
                 _ = FeedLaterAsync(group);
         }
     }
+
+    private void Tell(JobScope scope) => _changes?.Tell(scope.Owner == JobOwner.App ? RuntimeAreas.Jobs : RuntimeAreas.Reminders);
 
     // The store may serve again.
     private async Task FeedLaterAsync(JobGroup group)

@@ -11,13 +11,13 @@ internal static class StandInKinds
 {
     /// <summary>Kafka: topics with partitions and consumer groups.</summary>
     public static readonly StandInKind<IMessageLog> MessageLog = new("log",
-        place => ValueTask.FromResult<IMessageLog>(new MessageLog(place.Directory, place.Engine.Time)),
+        place => ValueTask.FromResult<IMessageLog>(new MessageLog(place.Directory, place.Engine.Time, changes: place.Engine.Changes)),
         (servers, options) => GrpcMethodTable.Create(new MessageLogService(servers), options),
         (connection, address) => new RemoteMessageLog(connection, address));
 
     /// <summary>Redis streams.</summary>
     public static readonly StandInKind<IStreamLog> Streams = new("streams",
-        place => ValueTask.FromResult<IStreamLog>(new StreamLog(place.Directory, place.Engine.Time)),
+        place => ValueTask.FromResult<IStreamLog>(new StreamLog(place.Directory, place.Engine.Time, changes: place.Engine.Changes)),
         (servers, options) => GrpcMethodTable.Create(new StreamLogService(servers), options),
         (connection, address) => new RemoteStreamLog(connection, address));
 

@@ -123,6 +123,7 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
             else
                 await CommitAsync(writes, cancellationToken).ConfigureAwait(false);
             counted.Done();
+            Changed(named);
         }
         catch (Exception e) when (IsFailure(e))
         {
@@ -185,8 +186,11 @@ internal sealed partial class StateApi(SidecarRuntime runtime) : IBuildingBlock
         {
             var write = request.ToWrite(named, kind);
             await (policy.IsDefined ? GuardedAsync(policy, token => named.Store.WriteAsync(write, token), cancellationToken) : named.Store.WriteAsync(write, cancellationToken)).ConfigureAwait(false);
+            Changed(named);
         }
     }
+
+    private void Changed(NamedStateStore named) => runtime.Engine.Changes.Tell(Introspection.RuntimeAreas.State, named.Name);
 
     // Of several refusals an ETag's decides, as recorded; what the store said stands after the text of the kind.
     private static Exception Joined(IReadOnlyList<Exception> failures)

@@ -59,6 +59,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     {
         ActorStateStore.RequirePlacement(_runtime);
         Interlocked.Increment(ref _workers);
+        _runtime.Engine.Changes.Tell(Introspection.RuntimeAreas.Actors);
         try
         {
             await ServeAsync(new WorkerProfile(_group, takesTokens, keepsHistory), writer, cancellationToken).ConfigureAwait(false);
@@ -66,6 +67,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         finally
         {
             Interlocked.Decrement(ref _workers);
+            _runtime.Engine.Changes.Tell(Introspection.RuntimeAreas.Actors);
         }
     }
 

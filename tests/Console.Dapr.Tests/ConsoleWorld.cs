@@ -18,75 +18,19 @@ public sealed class ConsoleWorld : IAsyncLifetime
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private const string App = "shop";
-    private const string Components = """
-        apiVersion: dapr.io/v1alpha1
-        kind: Component
-        metadata: { name: store }
-        spec:
-          type: state.redis
-          version: v1
-          metadata:
-          - { name: redisHost, value: "localhost:6379" }
-          - { name: redisPassword, value: "hunter2" }
-          - { name: actorStateStore, value: "true" }
-        ---
-        apiVersion: dapr.io/v1alpha1
-        kind: Component
-        metadata: { name: memory }
-        spec:
-          type: state.in-memory
-          version: v1
-          metadata: []
-        ---
-        apiVersion: dapr.io/v1alpha1
-        kind: Component
-        metadata: { name: events }
-        spec:
-          type: pubsub.kafka
-          version: v1
-          metadata:
-          - { name: brokers, value: "localhost:9092" }
-          - { name: authType, value: "none" }
-          - { name: initialOffset, value: "oldest" }
-        ---
-        apiVersion: dapr.io/v1alpha1
-        kind: Component
-        metadata: { name: settings }
-        spec:
-          type: configuration.redis
-          version: v1
-          metadata:
-          - { name: redisHost, value: "localhost:6379" }
-        ---
-        apiVersion: dapr.io/v1alpha1
-        kind: Component
-        metadata: { name: locks }
-        spec:
-          type: lock.redis
-          version: v1
-          metadata:
-          - { name: redisHost, value: "localhost:6379" }
-        ---
-        apiVersion: dapr.io/v2alpha1
-        kind: Subscription
-        metadata: { name: orders }
-        spec:
-          pubsubname: events
-          topic: orders
-          routes:
-            rules:
-            - { match: 'event.type == "gone"', path: /events/gone }
-            default: /events/orders
-        ---
-        apiVersion: dapr.io/v2alpha1
-        kind: Subscription
-        metadata: { name: broken }
-        spec:
-          pubsubname: events
-          topic: broken
-          routes: { default: /events/nobody }
-          deadLetterTopic: broken.dlq
-        ---
+    private static readonly string Resources = string.Join("\n---\n",
+        Component("store", "state.redis", ("redisHost", "localhost:6379"), ("redisPassword", "hunter2"), ("actorStateStore", "true")),
+        Component("memory", "state.in-memory"),
+        Component("events", "pubsub.kafka", ("brokers", "localhost:9092"), ("authType", "none"), ("initialOffset", "oldest")),
+        Component("queue", "pubsub.redis", ("redisHost", "localhost:6379")),
+        Component("wire", "pubsub.in-memory"),
+        Component("settings", "configuration.redis", ("redisHost", "localhost:6379")),
+        Component("locks", "lock.redis", ("redisHost", "localhost:6379")),
+        Subscription("events", "orders", "{ rules: [{ match: 'event.type == \"gone\"', path: /events/gone }], default: /events/orders }"),
+        Subscription("events", "broken", "{ default: /events/nobody }", "broken.dlq"),
+        Subscription("queue", "parcels", "{ default: /events/parcels }", "parcels.dlq"),
+        Subscription("wire", "bells", "{ default: /events/bells }"),
+        """
         apiVersion: dapr.io/v1alpha1
         kind: Resiliency
         metadata: { name: guard }
@@ -97,7 +41,7 @@ public sealed class ConsoleWorld : IAsyncLifetime
           targets:
             apps:
               shop: { circuitBreaker: fuse }
-        """;
+        """);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("console-dapr-");
     private readonly HttpClient _sidecar = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = Patience };
@@ -118,14 +62,14 @@ public sealed class ConsoleWorld : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _app = (await StandInApp.StartAsync()).On("/dapr/config", """{"entities":["Cart"]}""").On("/events/orders", """{"status":"SUCCESS"}""").On("/actors/Cart/c1/method/add").On("/actors/Cart/c1");
+        _app = (await StandInApp.StartAsync()).On("/dapr/config", """{"entities":["Cart","Till"]}""").On("/events/orders", """{"status":"SUCCESS"}""").On("/actors/Cart/c1/method/add").On("/actors/Cart/c1");
         _app.Answers["/fail"] = context =>
         {
             context.Response.StatusCode = 500;
             return Task.CompletedTask;
         };
         var resources = _folder.CreateSubdirectory("components").FullName;
-        await File.WriteAllTextAsync(Path.Combine(resources, "all.yaml"), Components);
+        await File.WriteAllTextAsync(Path.Combine(resources, "all.yaml"), Resources);
         var configuration = Path.Combine(_folder.FullName, "config.yaml");
         await File.WriteAllTextAsync(configuration, "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata:\n  name: shop-config\nspec:\n  tracing:\n    samplingRate: \"0\"\n    otel:\n      endpointAddress: \"http://me:pass@localhost:4318\"\n      headers: \"x\"\n      authToken: \"hush\"\n");
         var data = new DataFolder(Path.Combine(_folder.FullName, "data"));
@@ -255,6 +199,27 @@ public sealed class ConsoleWorld : IAsyncLifetime
         _console.Dispose();
         _folder.Delete(recursive: true);
     }
+
+    private static string Component(string name, string type, params (string Name, string Value)[] metadata) => $$"""
+        apiVersion: dapr.io/v1alpha1
+        kind: Component
+        metadata: { name: {{name}} }
+        spec:
+          type: {{type}}
+          version: v1
+          metadata: [{{string.Join(", ", metadata.Select(m => $"{{ name: {m.Name}, value: \"{m.Value}\" }}"))}}]
+        """;
+
+    private static string Subscription(string pubsub, string topic, string routes, string? deadLetters = null) => $$"""
+        apiVersion: dapr.io/v2alpha1
+        kind: Subscription
+        metadata: { name: {{topic}} }
+        spec:
+          pubsubname: {{pubsub}}
+          topic: {{topic}}
+          routes: {{routes}}
+        {{(deadLetters is null ? "" : $"  deadLetterTopic: {deadLetters}")}}
+        """;
 
     private static async Task<(ConsoleSystem System, ConsoleServer Server)> ServeAsync(DataFolder data, ISidecarHost host)
     {

@@ -157,6 +157,70 @@ public sealed class DaprApiTests(ConsoleWorld world) : IClassFixture<ConsoleWorl
     }
 
     [Fact]
+    public async Task A_topic_of_Redis_streams_shows_what_waits_and_what_is_under_way_and_its_messages_are_read()
+    {
+        var (arrived, answer) = Hold("/events/parcels");
+        await world.DoneAsync("POST", "/v1.0/publish/queue/parcels", """{"n":1}""");
+        await arrived.Task.WaitAsync(ConsoleWorld.Patience, ConsoleWorld.Token);
+        var topic = await TopicAsync("parcels");
+        Assert.Equal(("queue", "stream", 1), ((string?)topic["pubsub"]![0], (string?)topic["kind"], (long)topic["messages"]!));
+        var group = Assert.Single(topic["groups"]!.AsArray())!;
+        Assert.Equal(("shop", 0, 1), ((string?)group["group"], (long)group["lag"]!, (int)group["pending"]!));
+        Assert.Equal(("parcels.dlq", 0), ((string?)topic["deadLetters"]![0]!["topic"], (long)topic["deadLetters"]![0]!["messages"]!));
+        var page = await world.GetAsync($"dapr/topics/{Uri.EscapeDataString((string)topic["server"]!)}/parcels/messages?partition=0&from=0");
+        Assert.Contains("\"n\":1", (string)Assert.Single(page["items"]!.AsArray())!["value"]!, StringComparison.Ordinal);
+        answer.SetResult();
+        await ConsoleWorld.UntilAsync(async () => (int)(await TopicAsync("parcels"))["groups"]![0]!["pending"]! == 0 ? "" : null, "acknowledged");
+    }
+
+    [Fact]
+    public async Task A_topic_in_memory_shows_its_subscribers_and_what_waits_for_them()
+    {
+        var (arrived, answer) = Hold("/events/bells");
+        for (var i = 0; i < 3; i++)
+            await world.DoneAsync("POST", "/v1.0/publish/wire/bells", "{}");
+        await arrived.Task.WaitAsync(ConsoleWorld.Patience, ConsoleWorld.Token);
+        var topic = await TopicAsync("bells");
+        Assert.Equal(("wire", "memory", ""), ((string?)topic["pubsub"]![0], (string?)topic["kind"], (string?)topic["server"]));
+        var group = Assert.Single(topic["groups"]!.AsArray())!;
+        // One is with the app, the others wait for it.
+        Assert.Equal(("shop", 2), ((string?)group["group"], (long)group["lag"]!));
+        answer.SetResult();
+        await ConsoleWorld.UntilAsync(async () => (long)(await TopicAsync("bells"))["groups"]![0]!["lag"]! == 0 ? "" : null, "delivered");
+    }
+
+    [Theory]
+    [InlineData("state", "POST", "/v1.0/state/store", """[{"key":"told","value":1}]""")]
+    [InlineData("state", "POST", "/v1.0/state/memory/transaction", """{"operations":[{"operation":"upsert","request":{"key":"told","value":1}}]}""")]
+    [InlineData("locks", "POST", "/v1.0-alpha1/lock/locks", """{"resourceId":"told","lockOwner":"clerk","expiryInSeconds":600}""")]
+    [InlineData("jobs", "POST", "/v1.0-alpha1/jobs/told", """{"schedule":"@every 1h"}""")]
+    [InlineData("reminders", "POST", "/v1.0/actors/Cart/told/reminders/wake", """{"dueTime":"1h"}""")]
+    [InlineData("actors", "POST", "/v1.0/actors/Till/t1/method/add", "{}")]
+    [InlineData("breakers", "POST", "/v1.0/invoke/shop/method/fail-again", "{}")]
+    public async Task A_change_of_a_list_is_told_to_those_who_look(string area, string method, string path, string body)
+    {
+        world.StandIn.On("/actors/Till/t1/method/add").On("/actors/Till/t1").Answers["/fail-again"] = context =>
+        {
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        };
+        var told = await world.ToldAsync("changes", d => d["areas"]!.AsArray().Any(a => (string?)a == area), async () => await world.CallAsync(method, path, body));
+        if (area == "state")
+            Assert.Contains(path.Split('/')[3], told["stores"]!.AsArray().Select(s => (string?)s));
+        // Others of this class take locks and jobs, too.
+        if (area == "locks")
+            await world.DoneAsync("POST", "/v1.0-alpha1/unlock/locks", """{"resourceId":"told","lockOwner":"clerk"}""");
+        if (area == "jobs")
+            await world.DoneAsync("DELETE", "/v1.0-alpha1/jobs/told");
+        if (area == "reminders")
+            await world.DoneAsync("DELETE", "/v1.0/actors/Cart/told/reminders/wake");
+    }
+
+    [Fact]
+    public async Task Setting_an_item_is_told_to_those_who_look() =>
+        await world.ToldAsync("changes", d => d["areas"]!.AsArray().Any(a => (string?)a == "settings"), () => world.SendAsync("PUT", "dapr/configuration/settings/told", """{"value":"1"}"""));
+
+    [Fact]
     public async Task Where_the_runtime_is_not_this_process_it_says_so()
     {
         var held = new List<IAsyncDisposable>();
@@ -172,5 +236,19 @@ public sealed class DaprApiTests(ConsoleWorld world) : IClassFixture<ConsoleWorl
             Assert.Equal("[]", await blind.GetStringAsync(path, ConsoleWorld.Token));
         foreach (var thing in held)
             await thing.DisposeAsync();
+    }
+
+    private async Task<JsonNode> TopicAsync(string name) => (await world.GetAsync("dapr/topics")).AsArray().Single(t => (string?)t!["topic"] == name)!;
+
+    // The app takes what comes to a path and does not answer before it is told to.
+    private (TaskCompletionSource Arrived, TaskCompletionSource Answer) Hold(string path)
+    {
+        var (arrived, answer) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        world.StandIn.Answers[path] = async context =>
+        {
+            arrived.TrySetResult();
+            await answer.Task.WaitAsync(context.RequestAborted);
+        };
+        return (arrived, answer);
     }
 }

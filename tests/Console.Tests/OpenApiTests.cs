@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using DaprPlatform.Cli.OpsConsole;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.Swagger;
@@ -30,6 +31,9 @@ public sealed class OpenApiTests
                         + "Changes need the header X-Console: 1; who signs in gets a cookie.",
                 });
                 options.SupportNonNullableReferenceTypes();
+                // Any JSON.
+                options.MapType<JsonNode>(() => new OpenApiSchema());
+                options.MapType<JsonObject>(() => new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalPropertiesAllowed = true, AdditionalProperties = new OpenApiSchema() });
                 options.NonNullableReferenceTypesAsRequired();
                 options.CustomSchemaIds(type => type.IsGenericType ? $"{type.Name.Split('`')[0]}Of{string.Join("And", type.GetGenericArguments().Select(a => a.Name))}" : type.Name);
             });
@@ -44,6 +48,20 @@ public sealed class OpenApiTests
         if (Environment.GetEnvironmentVariable("UPDATE_DOCS") == "1")
             await File.WriteAllTextAsync(Listed, found, ConsoleWorld.Cancel);
         Assert.True(await File.ReadAllTextAsync(Listed, ConsoleWorld.Cancel) == found, $"{Listed} is not what the server has: run these tests with UPDATE_DOCS=1.");
+    }
+
+    [Fact]
+    public async Task It_names_every_endpoint_of_a_console_that_runs_and_nothing_else()
+    {
+        await using var world = await ConsoleWorld.StartAsync();
+        var served = ((IEndpointRouteBuilder)world.Server.App).DataSources.SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
+            .Where(e => e.RoutePattern.RawText!.TrimStart('/').StartsWith(ConsoleApi.Prefix.TrimStart('/'), StringComparison.Ordinal) && e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is not { ExcludeFromDescription: true })
+            .SelectMany(e => e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Select(m => $"{m} /{e.RoutePattern.RawText!.Trim('/').Replace("{**", "{", StringComparison.Ordinal)}") ?? [])
+            .Distinct().Order(StringComparer.Ordinal);
+        var document = JsonNode.Parse(await File.ReadAllTextAsync(Listed, ConsoleWorld.Cancel))!;
+        var listed = document["paths"]!.AsObject().SelectMany(p => p.Value!.AsObject().Select(o => $"{o.Key.ToUpperInvariant()} {p.Key}")).Order(StringComparer.Ordinal).ToList();
+        Assert.True(listed.Count > 40, $"The document lists {listed.Count} operations.");
+        Assert.Equal(served, listed);
     }
 
     [Fact]

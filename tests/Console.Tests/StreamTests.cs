@@ -62,6 +62,23 @@ public sealed class StreamTests
     }
 
     [Fact]
+    public async Task What_waits_for_a_reader_is_bounded_in_bytes_too()
+    {
+        await using var hub = new ConsoleHub(TimeProvider.System);
+        using var slow = hub.Subscribe(new HashSet<string> { StreamTopics.Logs }, StreamFilter.None, null);
+        for (var i = 0; i < 100; i++)
+            hub.Publish(StreamTopics.Logs, new { text = new string('x', 1 << 20) });
+        var (reset, messages) = slow.Take();
+        Assert.True(reset);
+        Assert.InRange(messages.Sum(m => (long)m.Size), 1, 8 << 20);
+        // One that is larger than the bound is told all the same.
+        hub.Publish(StreamTopics.Logs, new { text = new string('x', 9 << 20) });
+        (reset, messages) = slow.Take();
+        Assert.False(reset);
+        Assert.Single(messages);
+    }
+
+    [Fact]
     public async Task Only_the_newest_of_how_something_stands_waits_for_a_reader_and_a_new_one_gets_it()
     {
         await using var hub = new ConsoleHub(TimeProvider.System);

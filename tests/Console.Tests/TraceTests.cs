@@ -84,6 +84,17 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public void Only_the_id_of_an_order_makes_a_trace_that_of_an_order()
+    {
+        const string order = "0b9cb3f0-5a3b-4f0e-9d0e-0a3a4f3f9f11";
+        const string other = "7e1d1f1c-0d2c-4c52-8d4e-6a6b7f6c1a22";
+        Assert.Null(OrderOf(("webhooks", "durabletask.task.instance_id", other), ("payments.daprd", "durabletask.task.instance_id", other)));
+        Assert.Equal(order, OrderOf(("webhooks.daprd", "durabletask.task.instance_id", other), ("orders.daprd", "durabletask.task.instance_id", order)));
+        Assert.Equal(order, OrderOf(("orders", "durabletask.task.instance_id", other), ("gateway", "url.path", $"/api/v1/orders/{order}/events")));
+        Assert.Null(OrderOf(("orders", "durabletask.task.instance_id", "cancel-1"), ("gateway", "url.path", "/api/v1/orders/latest")));
+    }
+
+    [Fact]
     public async Task A_new_trace_is_told_to_those_who_look()
     {
         await using var world = await ConsoleWorld.StartAsync();
@@ -92,6 +103,13 @@ public sealed class TraceTests
         var told = await page.NextAsync();
         Assert.Equal("traces", told.Name);
         Assert.Contains(new string('c', 32), told.Data, StringComparison.Ordinal);
+    }
+
+    private static string? OrderOf(params (string Service, string Name, string Value)[] spans)
+    {
+        var store = new TraceStore();
+        store.Add([.. spans.Select((s, i) => new ReceivedSpan(new string('a', 32), $"{i:x16}", null, s.Service, "work", SpanKindName.Server, 1_000_000, 2_000_000, SpanStatus.Unset, null, [new(s.Name, s.Value)]))]);
+        return store.Find(new string('a', 32))!.OrderId;
     }
 
     private static ReceivedSpan Received(string trace, string id, string name) => new(trace, id, null, "orders", name, SpanKindName.Server, 1_000_000, 2_000_000, SpanStatus.Unset, null, []);

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using DaprPlatform.Cli.DeadLetters;
 using DaprPlatform.Sidecar.Introspection;
 
 namespace DaprPlatform.Cli.OpsConsole;
@@ -8,6 +11,7 @@ internal static class DaprStream
     private const int MostChanges = 200;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Gathered = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan BetweenChanges = TimeSpan.FromMilliseconds(700);
 
     /// <summary>Nothing where the runtime is real Dapr.</summary>
     public static void Start(ConsoleSystem system)
@@ -16,7 +20,8 @@ internal static class DaprStream
             return;
         system.Stream.WhileListened(StreamTopics.Dapr, cancel => CallsAsync(system, view, cancel));
         system.Stream.WhileListened(StreamTopics.Workflows, cancel => WorkflowsAsync(system, view, cancel));
-        system.Stream.WhileListened(StreamTopics.DeadLetters, cancel => DeadLettersAsync(system, cancel));
+        system.Hub.WhileListened(StreamTopics.DeadLetters, (ready, cancel) => DeadLettersAsync(system, view, ready, cancel));
+        system.Hub.WhileListened(StreamTopics.Changes, (ready, cancel) => ChangesAsync(system, view, ready, cancel));
     }
 
     private static async Task CallsAsync(ConsoleSystem system, RuntimeView view, CancellationToken cancel)
@@ -26,7 +31,7 @@ internal static class DaprStream
         {
             await Task.Delay(Interval, system.Time, cancel);
             var now = view.Calls.Take();
-            system.Stream.PublishLatest(StreamTopics.Dapr, new DaprFigures(view.Calls.Between(before, now), [.. view.Topics.Lags().Select(l => new TopicLag(l.Topic, l.Lag))]));
+            system.Stream.PublishLatest(StreamTopics.Dapr, new DaprFigures(view.Calls.Between(before, now), [.. view.Topics.List().Select(Figures)]));
             before = now;
         }
     }
@@ -63,23 +68,103 @@ internal static class DaprStream
         }
     }
 
-    private static async Task DeadLettersAsync(ConsoleSystem system, CancellationToken cancel)
+    // Counted when one came or was dealt with.
+    private static async Task DeadLettersAsync(ConsoleSystem system, RuntimeView view, Action ready, CancellationToken cancel)
     {
-        int? told = null;
+        if (system.Stack.DeadLetters is not { } box)
+            return;
+        var gathered = new GatheredChanges();
+        using var following = view.Changes.Follow((area, topic) =>
+        {
+            if (area == RuntimeAreas.Topics && DeadLetterBox.Holds(topic))
+                gathered.Add(area, topic);
+        });
+        Action handled = () => gathered.Add(RuntimeAreas.Topics, "");
+        box.Changed += handled;
+        try
+        {
+            ready();
+            while (true)
+            {
+                system.Stream.PublishLatest(StreamTopics.DeadLetters, new DeadLetterCount(box.List(all: false).Count));
+                await gathered.TakeAsync(cancel);
+                await Task.Delay(Gathered, system.Time, cancel);
+            }
+        }
+        finally
+        {
+            box.Changed -= handled;
+        }
+    }
+
+    // The first change is told at once, those that follow on its heels together.
+    private static async Task ChangesAsync(ConsoleSystem system, RuntimeView view, Action ready, CancellationToken cancel)
+    {
+        var gathered = new GatheredChanges();
+        using var following = view.Changes.Follow((area, name) =>
+        {
+            if (area != RuntimeAreas.Topics)
+                gathered.Add(area, name);
+        });
+        ready();
         while (true)
         {
-            var count = system.Stack.DeadLetters?.List(all: false).Count ?? 0;
-            if (count != told)
-                system.Stream.PublishLatest(StreamTopics.DeadLetters, new DeadLetterCount(count));
-            told = count;
-            await Task.Delay(Interval, system.Time, cancel);
+            var (areas, stores) = await gathered.TakeAsync(cancel);
+            system.Stream.Publish(StreamTopics.Changes, new ChangedLists([.. Named(areas)], stores));
+            await Task.Delay(BetweenChanges, system.Time, cancel);
+        }
+    }
+
+    private static IEnumerable<string> Named(RuntimeAreas areas) =>
+        Enum.GetValues<RuntimeAreas>().Where(a => a != RuntimeAreas.None && areas.HasFlag(a)).Select(a => JsonNamingPolicy.CamelCase.ConvertName(a.ToString()));
+
+    private static TopicFigures Figures(TopicView topic) =>
+        new(topic.Pubsub, topic.Server, topic.Topic, topic.Messages, topic.Groups.Sum(g => g.Lag), [.. topic.Groups.Select(g => new GroupFigures(g.Group, g.Lag, g.Pending))]);
+}
+
+/// <summary>What has changed since it was last taken; bounded by the number of areas and stores.</summary>
+internal sealed class GatheredChanges
+{
+    private readonly Lock _lock = new();
+    private readonly SortedSet<string> _stores = new(StringComparer.Ordinal);
+    private readonly Channel<bool> _any = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private RuntimeAreas _areas;
+
+    public void Add(RuntimeAreas area, string name)
+    {
+        lock (_lock)
+        {
+            _areas |= area;
+            if (area == RuntimeAreas.State)
+                _stores.Add(name);
+        }
+
+        _any.Writer.TryWrite(true);
+    }
+
+    /// <summary>Waits for the first change.</summary>
+    public async ValueTask<(RuntimeAreas Areas, IReadOnlyList<string> Stores)> TakeAsync(CancellationToken cancel)
+    {
+        await _any.Reader.ReadAsync(cancel);
+        lock (_lock)
+        {
+            (RuntimeAreas, IReadOnlyList<string>) taken = (_areas, [.. _stores]);
+            _areas = RuntimeAreas.None;
+            _stores.Clear();
+            return taken;
         }
     }
 }
 
-internal sealed record DaprFigures(IReadOnlyList<CallRate> Calls, IReadOnlyList<TopicLag> Topics);
+internal sealed record DaprFigures(IReadOnlyList<CallRate> Calls, IReadOnlyList<TopicFigures> Topics);
 
-internal sealed record TopicLag(string Topic, long Lag);
+internal sealed record TopicFigures(IReadOnlyList<string> Pubsub, string Server, string Topic, long Messages, long Lag, IReadOnlyList<GroupFigures> Groups);
+
+internal sealed record GroupFigures(string Group, long Lag, int? Pending);
+
+/// <param name="Areas">Whose lists are to be fetched anew: <c>state</c>, <c>locks</c>, <c>settings</c>, <c>actors</c>, <c>jobs</c>, <c>reminders</c>, <c>breakers</c>, <c>sidecars</c>.</param>
+/// <param name="Stores">With <c>state</c>: the state stores that were written to.</param>
+internal sealed record ChangedLists(IReadOnlyList<string> Areas, IReadOnlyList<string> Stores);
 
 internal sealed record DeadLetterCount(int Count);
 

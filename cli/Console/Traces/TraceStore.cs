@@ -60,6 +60,9 @@ internal sealed record TraceFilter(string? Service, string? Text, string? Order,
 internal sealed class TraceStore(Action<string>? changed = null, int mostTraces = 5_000, long mostBytes = 64 << 20)
 {
     private const int MostSpansOfTrace = 2_000;
+    private const string OrderService = "orders";
+    private const string OrderPath = "/orders/";
+    private const int LengthOfId = 36;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Trace> _traces = new(StringComparer.Ordinal);
     private readonly LinkedList<Trace> _order = new();
@@ -122,7 +125,8 @@ internal sealed class TraceStore(Action<string>? changed = null, int mostTraces 
                     continue;
                 }
 
-                trace.Spans.Add(span);
+                // One text for the id, whatever number of spans has it.
+                trace.Spans.Add(span with { TraceId = trace.Id });
                 var bytes = span.Bytes;
                 trace.Bytes += bytes;
                 _bytes += bytes;
@@ -150,13 +154,16 @@ internal sealed class TraceStore(Action<string>? changed = null, int mostTraces 
     {
         var found = new List<TraceSummary>();
         long last = 0;
-        foreach (var (id, number, spans) in Snapshot(before))
+        foreach (var trace in Snapshot(before))
         {
             if (found.Count == limit)
                 return (found, last);
-            if (Summarize(id, spans) is var summary && filter.Wants(summary, spans))
+            IReadOnlyList<ReceivedSpan> spans;
+            lock (_lock)
+                spans = [.. trace.Spans];
+            if (Summarize(trace.Id, spans) is var summary && filter.Wants(summary, spans))
                 found.Add(summary);
-            last = number;
+            last = trace.Number;
         }
 
         return (found, null);
@@ -188,16 +195,16 @@ internal sealed class TraceStore(Action<string>? changed = null, int mostTraces 
         ]);
     }
 
-    // Lists are made outside of the lock: who sends spans does not wait for who looks.
-    private List<(string Id, long Number, IReadOnlyList<ReceivedSpan> Spans)> Snapshot(long? before)
+    // Lists are made outside of the lock, and only of the traces that a page takes: who sends spans does not wait for who looks.
+    private List<Trace> Snapshot(long? before)
     {
         lock (_lock)
         {
-            var taken = new List<(string, long, IReadOnlyList<ReceivedSpan>)>(_order.Count);
+            var taken = new List<Trace>(_order.Count);
             for (var node = _order.Last; node is not null; node = node.Previous)
             {
                 if (before is null || node.Value.Number < before)
-                    taken.Add((node.Value.Id, node.Value.Number, [.. node.Value.Spans]));
+                    taken.Add(node.Value);
             }
 
             return taken;
@@ -214,23 +221,30 @@ internal sealed class TraceStore(Action<string>? changed = null, int mostTraces 
             [.. spans.Select(s => s.Service).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)], OrderOf(spans));
     }
 
-    // The workflow of an order has its id; so have the paths that lead to it.
+    // Paths name the order they lead to. The workflow of an order has its id, too; workflows of other services (refunds, webhooks) have ids of their own.
     private static string? OrderOf(IReadOnlyList<ReceivedSpan> spans)
     {
+        string? ofWorkflow = null;
         foreach (var span in spans)
         {
             foreach (var (name, value) in span.Attributes)
             {
                 if (value is not string text)
                     continue;
-                if (name is "order.id" or "durabletask.task.instance_id" && Guid.TryParse(text, out _))
+                if (name is "order.id")
                     return text;
-                if (name is "url.path" or "url.full" && text.IndexOf("/orders/", StringComparison.Ordinal) is >= 0 and var at && text.Length >= at + 8 + 36 && Guid.TryParse(text.AsSpan(at + 8, 36), out _))
-                    return text.Substring(at + 8, 36);
+                if (name is "url.path" or "url.full" && text.IndexOf(OrderPath, StringComparison.Ordinal) is >= 0 and var at
+                    && text.Length >= at + OrderPath.Length + LengthOfId && Guid.TryParse(text.AsSpan(at + OrderPath.Length, LengthOfId), out _))
+                {
+                    return text.Substring(at + OrderPath.Length, LengthOfId);
+                }
+
+                if (ofWorkflow is null && name is "durabletask.task.instance_id" && span.Service is OrderService or OrderService + ".daprd" && Guid.TryParse(text, out _))
+                    ofWorkflow = text;
             }
         }
 
-        return null;
+        return ofWorkflow;
     }
 
     private static DateTimeOffset Time(ulong nanoseconds) => DateTimeOffset.UnixEpoch.AddTicks((long)(nanoseconds / 100));

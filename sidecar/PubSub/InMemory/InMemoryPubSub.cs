@@ -20,6 +20,9 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
 
     public IReadOnlyList<string> Capabilities => [];
 
+    /// <summary>Who is subscribed to what, and how many messages wait for each.</summary>
+    internal IReadOnlyList<(string Topic, int Waiting)> Standing => [.. _subscribers.Keys.Select(s => (s.Topic, s.Waiting))];
+
     public Task InitAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public ValueTask PublishAsync(PubSubMessage message, CancellationToken cancellationToken)
@@ -112,6 +115,11 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
         private Task _running = Task.CompletedTask;
         private TaskCompletionSource? _room;
         private long _waiting;
+        private int _count;
+
+        public string Topic => topic;
+
+        public int Waiting => Volatile.Read(ref _count);
 
         public void Start(Func<Subscriber, ChannelReader<PubSubMessage>, CancellationToken, Task> pump) => _running = Task.Run(() => pump(this, _messages.Reader, _stopping.Token));
 
@@ -124,6 +132,7 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
             if (!matches)
                 return false;
             var waiting = Interlocked.Add(ref _waiting, message.Data.Length + OfMessage);
+            Interlocked.Increment(ref _count);
             _messages.Writer.TryWrite(message);
             return waiting > Full;
         }
@@ -131,6 +140,7 @@ internal sealed partial class InMemoryPubSub(ComponentSpec spec) : IPubSub
         /// <summary>A message is no longer waiting.</summary>
         public void Taken(PubSubMessage message)
         {
+            Interlocked.Decrement(ref _count);
             if (Interlocked.Add(ref _waiting, -(message.Data.Length + OfMessage)) < Roomy && Volatile.Read(ref _room) is not null)
                 Interlocked.Exchange(ref _room, null)?.TrySetResult();
         }

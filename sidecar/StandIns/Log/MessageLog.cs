@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using DaprPlatform.Sidecar.Introspection;
 
 namespace DaprPlatform.Sidecar.StandIns.Log;
 
@@ -21,12 +22,15 @@ internal sealed class MessageLog : IMessageLog, ILogProgress, IAsyncDisposable
     private readonly ConcurrentDictionary<(string Group, string Topic, int Partition), long> _begun = new();
     private readonly ConcurrentDictionary<ConsumerGroup, bool> _dirty = new();
     private readonly LogStore _store;
+    private readonly RuntimeChanges? _changes;
     private readonly ITimer _commits;
     private int _next;
     private int _timing;
 
-    public MessageLog(string directory, TimeProvider time, JournalOptions? options = null)
+    /// <param name="changes">Told of every append; null: nobody is.</param>
+    public MessageLog(string directory, TimeProvider time, JournalOptions? options = null, RuntimeChanges? changes = null)
     {
+        _changes = changes;
         _commits = time.CreateTimer(static log => ((MessageLog)log!).CommitMarks(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _store = new LogStore(directory, options ?? Retention, this, time);
     }
@@ -53,8 +57,10 @@ internal sealed class MessageLog : IMessageLog, ILogProgress, IAsyncDisposable
 
         for (var i = 0; i < pending.Length; i++)
         {
-            if (errors[i] is null)
-                await pending[i].ConfigureAwait(false);
+            if (errors[i] is not null)
+                continue;
+            await pending[i].ConfigureAwait(false);
+            _changes?.Tell(RuntimeAreas.Topics, messages[i].Topic);
         }
 
         return errors;
@@ -120,7 +126,7 @@ internal sealed class MessageLog : IMessageLog, ILogProgress, IAsyncDisposable
     }
 
     /// <summary>What each partition of a topic keeps; empty when there is no such topic.</summary>
-    internal IReadOnlyList<Introspection.TopicPartition> Extents(string topic) => [.. (_store.Find(topic) ?? []).Select(p => new Introspection.TopicPartition(p.Index, p.Start, p.End))];
+    internal IReadOnlyList<TopicPartition> Extents(string topic) => [.. (_store.Find(topic) ?? []).Select(p => new TopicPartition(p.Index, p.Start, p.End))];
 
     /// <summary>Where groups are: their committed offset, else where they began.</summary>
     internal IEnumerable<(string Group, string Topic, int Partition, long Offset)> Positions() =>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using DaprPlatform.Sidecar.Introspection;
 
 namespace DaprPlatform.Sidecar.StandIns.Log;
 
@@ -11,10 +12,13 @@ internal sealed class StreamLog : IStreamLog, ILogProgress, IAsyncDisposable
     private readonly ConcurrentDictionary<(string Stream, string Group), StreamGroup> _groups = new();
     private readonly LogStore _store;
     private readonly TimeProvider _time;
+    private readonly RuntimeChanges? _changes;
 
-    public StreamLog(string directory, TimeProvider time, JournalOptions? options = null)
+    /// <param name="changes">Told of every entry added; null: nobody is.</param>
+    public StreamLog(string directory, TimeProvider time, JournalOptions? options = null, RuntimeChanges? changes = null)
     {
         _time = time;
+        _changes = changes;
         _store = new LogStore(directory, options ?? Retention, this, time);
     }
 
@@ -33,6 +37,7 @@ internal sealed class StreamLog : IStreamLog, ILogProgress, IAsyncDisposable
         {
             if (entry.Keep is { } keep)
                 _store.Find(entry.Stream)![0].Trim(keep);
+            _changes?.Tell(RuntimeAreas.Topics, entry.Stream);
         }
     }
 
@@ -43,6 +48,19 @@ internal sealed class StreamLog : IStreamLog, ILogProgress, IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _store.DisposeAsync();
+
+    /// <summary>All streams, in no order.</summary>
+    internal IEnumerable<string> Streams => _store.Topics;
+
+    /// <summary>What is kept of a stream; null: there is none.</summary>
+    internal TopicPartition? Extent(string stream) => _store.Find(stream) is [var only, ..] ? new TopicPartition(0, only.Start, only.End) : null;
+
+    /// <summary>How far the groups of a stream are, by their names.</summary>
+    internal IReadOnlyList<TopicGroup> Groups(string stream) => _store.Find(stream) is not [var only, ..] ? [] :
+        [.. _groups.Where(g => g.Key.Stream == stream).OrderBy(g => g.Key.Group, StringComparer.Ordinal).Select(g => g.Value.Look(only))];
+
+    /// <summary>Entries from an offset on, without a group; fewer than asked for where they are long.</summary>
+    internal IReadOnlyList<LogMessage> Look(string stream, long offset, int count) => _store.Find(stream) is [var only, ..] ? _store.Read(only, offset, count) : [];
 
     void ILogProgress.Write(JournalWriter writer)
     {
@@ -116,6 +134,18 @@ internal sealed class StreamLog : IStreamLog, ILogProgress, IAsyncDisposable
                 while (_done.Remove(_low))
                     _low++;
                 _next = Math.Max(_next, _low);
+            }
+        }
+
+        /// <summary>What no member has taken yet counts as lag, what a member has and has not acknowledged as pending.</summary>
+        public TopicGroup Look(LogPartition partition)
+        {
+            lock (_lock)
+            {
+                // A trim may have gone past the group, which takes note of it with its next take.
+                var next = Math.Max(_next, partition.Start);
+                var lag = partition.End - next + _returned.Count(o => o >= partition.Start) - _done.Count(o => o >= next);
+                return new TopicGroup(name, Math.Max(0, lag), [new GroupOffset(0, next)], _taken.Count);
             }
         }
 

@@ -65,10 +65,12 @@ const components = [
 ];
 const topicNames = ['order_created', 'order_status_changed', 'order_status_changed.dlq', 'payment_processed', 'payment_refunded', 'stock_events', 'stock_reserved', 'user_registered'];
 const consumers = { order_created: ['inventory', 'webhooks'], order_status_changed: ['basket', 'notifications', 'webhooks'], payment_processed: ['orders', 'webhooks'], payment_refunded: ['orders', 'notifications'], stock_events: ['orders'], stock_reserved: ['payments'], user_registered: ['notifications'] };
-const topics = topicNames.map((topic, t) => {
+const memory = { pubsub: ['wire'], server: '', topic: 'shop-bell', kind: 'memory', messages: 2, partitions: [], groups: [{ group: 'notifications', lag: 2, offsets: [] }], deadLetters: [] };
+const parcels = { pubsub: ['queue'], server: 'localhost:6379/0', topic: 'parcels', kind: 'stream', messages: 812, partitions: [{ partition: 0, first: 40, next: 852 }], groups: [{ group: 'inventory', lag: 5, pending: 3, offsets: [{ partition: 0, offset: 847 }] }], deadLetters: [{ topic: 'parcels.dlq', messages: 0 }] };
+const topics = [...topicNames.map((topic, t) => {
   const partitions = topic.endsWith('.dlq') ? [{ partition: 0, first: 0, next: 14 }] : Array.from({ length: 4 }, (_, p) => ({ partition: p, first: 0, next: 2000 + (hash(t * 10 + p) % 900) }));
-  return { pubsub: ['pubsub'], server: 'localhost:9092', topic, messages: partitions.reduce((n, p) => n + p.next - p.first, 0), partitions, groups: (consumers[topic] ?? []).map((group) => ({ group, lag: group === 'payments' ? 37 : hash(t, 5) % 3, offsets: partitions.map((p) => ({ partition: p.partition, offset: p.next - (group === 'payments' ? 9 : 0) })) })) };
-});
+  return { pubsub: ['pubsub'], server: 'localhost:9092', topic, kind: 'log', deadLetters: consumers[topic] ? [{ topic: `${topic}.dlq`, messages: topic === 'order_status_changed' ? 14 : 0 }] : [], messages: partitions.reduce((n, p) => n + p.next - p.first, 0), partitions, groups: (consumers[topic] ?? []).map((group) => ({ group, lag: group === 'payments' ? 37 : hash(t, 5) % 3, offsets: partitions.map((p) => ({ partition: p.partition, offset: p.next - (group === 'payments' ? 9 : 0) })) })) };
+}), memory, parcels].toSorted((a, b) => (a.topic < b.topic ? -1 : 1));
 let deadLetters = Array.from({ length: 14 }, (_, i) => ({ id: `order_status_changed.dlq/0/${i}`, topic: 'order_status_changed', eventId: `evt-${hash(i, 8).toString(16)}`, type: 'orders.v1.order_status_changed', source: 'orders', subject: orderId(i + 20), at: iso(start - 500_000 - i * 95_000), replayedAt: i > 11 ? iso(start - 90_000) : null, attempts: 6, consumer: i % 2 ? 'webhooks' : 'notifications', cause: 'status 500: the mail server refused the recipient', event: { specversion: '1.0', id: `evt-${hash(i, 8).toString(16)}`, type: 'orders.v1.order_status_changed', source: 'orders', subject: orderId(i + 20), datacontenttype: 'application/json', data: { orderId: orderId(i + 20), status: 'CONFIRMED', previous: 'PENDING' } } }));
 const config = [['approval-threshold', '50000'], ['order-mode', 'orchestrated'], ['fault-payment-failure-percent', '0'], ['fault-slow-inventory-ms', '0'], ['fault-broker-lag-ms', '0']].map(([key, value]) => ({ store: 'configstore', key, value, version: '1' }));
 const state = new Map();
@@ -170,19 +172,23 @@ const routes = [
   ['GET', /^\/dapr\/configurations$/, () => [{ name: 'daprplatform', apps, spec: { tracing: { samplingRate: '1' }, metrics: { enabled: true }, features: [{ name: 'SchedulerReminders', enabled: true }] } }]],
   ['GET', /^\/dapr\/subscriptions$/, () => Object.entries(consumers).flatMap(([topic, of]) => of.map((app) => ({ app, pubsub: 'pubsub', topic, kind: app === 'notifications' ? 'programmatic' : 'declarative', routes: app === 'inventory' || app === 'payments' ? [{ match: 'event.data.mode == "choreographed"', path: `/events/${topic}` }, { match: null, path: '/events/ignored' }] : [{ match: null, path: `/events/${topic}` }], deadLetterTopic: `${topic}.dlq`, bulk: false })))],
   ['GET', /^\/dapr\/resiliency$/, () => ({ policies: [{ kind: 'timeout', name: 'call', value: '10s' }, { kind: 'retry', name: 'unreachable', policy: 'exponential', duration: '100ms', maxInterval: '1s', maxRetries: 3 }, { kind: 'circuitBreaker', name: 'shared', maxRequests: 2, interval: '10s', timeout: '5s', trip: 'consecutiveFailures >= 20' }], targets: [{ kind: 'app', name: 'inventory', timeout: 'call', retry: 'unreachable' }, { kind: 'app', name: 'notifications', timeout: 'call', retry: 'unreachable', circuitBreaker: 'shared' }, { kind: 'component', name: 'pubsub', direction: 'inbound', retry: 'delivery' }], breakers: [{ app: 'orders', target: 'payments', policy: 'shared', state: states.get('payments') === 'healthy' ? 'closed' : 'open', consecutiveFailures: states.get('payments') === 'healthy' ? 0 : 23, openUntil: states.get('payments') === 'healthy' ? null : iso(Date.now() + 4000) }, { app: 'gateway', target: 'notifications', policy: 'shared', state: 'closed', consecutiveFailures: 0, openUntil: null }] })],
-  ['GET', /^\/dapr\/actors$/, () => [{ type: 'Basket', app: 'basket', active: 214, entities: ['usr_1f03', 'usr_88ab', 'usr_91c2'] }, { type: 'dapr.internal.default.orders.workflow', app: 'orders', active: 37, entities: null }]],
+  ['GET', /^\/dapr\/actors$/, (m, q) => [{ type: 'Basket', app: 'basket', active: 214, entities: q.get('entities') === 'Basket' ? Array.from({ length: 214 }, (_, i) => `usr_${hash(i, 3).toString(16)}`) : null }, { type: 'dapr.internal.default.orders.workflow', app: 'orders', active: 37, entities: null }]],
   ['GET', /^\/dapr\/locks$/, () => [{ store: 'lockstore', resource: 'orders-sweep', owner: 'orders-5002', expiresAt: iso(Date.now() + 21_000) }]],
-  ['GET', /^\/dapr\/jobs$/, () => ({ next: null, items: [{ app: 'orders', name: 'sweep-orders', schedule: '@every 30s', dueAt: iso(Date.now() + 12_000), repeats: null, data: null }, { app: 'inventory', name: 'expire-reservations', schedule: '0 */5 * * * *', dueAt: iso(Date.now() + 190_000), repeats: 10, data: '{"batch":100}' }] })],
+  ['GET', /^\/dapr\/jobs$/, () => ({ next: null, items: [{ app: 'orders', name: 'sweep-orders', schedule: '@every 30s', dueAt: iso(Date.now() + 12_000), repeats: null, fired: 118, data: null }, { app: 'inventory', name: 'expire-reservations', schedule: '0 */5 * * * *', dueAt: iso(Date.now() + 190_000), repeats: 10, fired: 4, data: '{"batch":100}' }] })],
   ['GET', /^\/dapr\/reminders$/, () => ({ items: Array.from({ length: 40 }, (_, i) => ({ actorType: 'Basket', actorId: `usr_${hash(i, 3).toString(16)}`, name: 'expire', dueAt: iso(start + i * 60_000), period: 'PT1H' })), next: null })],
   ['GET', /^\/dapr\/calls$/, calls],
   ['GET', /^\/dapr\/topics$/, () => topics],
   ['GET', /^\/dapr\/topics\/([^/]+)\/([^/]+)\/messages$/, ([, server, topic], q) => {
-    const t = topics.find((x) => x.topic === decode(topic)) ?? missing(`topic ${topic}`);
-    const p = t.partitions.find((x) => x.partition === Number(q.get('partition') ?? 0)) ?? missing('such partition');
+    const t = topics.find((x) => x.topic === decode(topic) && x.server === decode(server)) ?? missing(`topic ${topic}`);
     const limit = Number(q.get('limit') ?? 50);
-    const from = Math.max(p.first, Number(q.get('from') ?? Math.max(p.first, p.next - limit)));
+    const message = (p, o) => ({ partition: p.partition, offset: o, key: orderId(o), at: iso(start - (p.next - o) * 4000), headers: { traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01` }, value: JSON.stringify({ specversion: '1.0', id: `evt-${o}`, type: `orders.v1.${t.topic}`, source: 'orders', subject: orderId(o), traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01`, data: { orderId: orderId(o), status: 'CONFIRMED' } }) });
+    const newest = (p) => Array.from({ length: Math.min(limit, p.next - p.first) }, (_, i) => message(p, p.next - 1 - i)).toReversed();
+    if (!q.has('partition')) return { items: t.partitions.flatMap(newest).toSorted((a, b) => (a.at < b.at ? -1 : 1)).slice(-limit), next: null };
+    const p = t.partitions.find((x) => x.partition === Number(q.get('partition'))) ?? missing('such partition');
+    if (!q.has('from')) return { items: newest(p), next: null };
+    const from = Math.max(p.first, Number(q.get('from')));
     const items = [];
-    for (let o = from; o < p.next && items.length < limit; o++) items.push({ partition: p.partition, offset: o, key: orderId(o), at: iso(start - (p.next - o) * 4000), headers: { traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01` }, value: JSON.stringify({ specversion: '1.0', id: `evt-${o}`, type: `orders.v1.${t.topic}`, source: 'orders', subject: orderId(o), traceparent: `00-${traceId(o)}-${'0'.repeat(15)}1-01`, data: { orderId: orderId(o), status: 'CONFIRMED' } }) });
+    for (let o = from; o < p.next && items.length < limit; o++) items.push(message(p, o));
     return { items, next: from + items.length < p.next ? String(from + items.length) : null };
   }],
   ['GET', /^\/dead-letters$/, (m, q) => deadLetters.filter((d) => q.get('all') === 'true' || !d.replayedAt)],
@@ -196,10 +202,10 @@ const routes = [
     return { items: keys.slice(0, limit).map((key) => ({ key, etag: state.get(key).etag, expiresAt: state.get(key).expiresAt, bytes: state.get(key).value.length })), next: keys.length > limit ? keys[limit - 1] : null };
   }],
   ['GET', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key]) => (state.has(decode(key)) ? { key: decode(key), ...state.get(decode(key)) } : missing('such key'))],
-  ['PUT', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key], q, body, req) => { const old = state.get(decode(key)); if (old && req.headers['if-match'] !== old.etag) throw new Problem(412, 'Somebody else changed it', 'The value has another ETag by now: look at it again.'); state.set(decode(key), { ...old, value: typeof body === 'string' ? body : JSON.stringify(body), etag: String(Number(old?.etag ?? 0) + 1) }); note('state.put', decode(key)); }],
-  ['DELETE', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key]) => { state.delete(decode(key)); note('state.delete', decode(key)); }],
+  ['PUT', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key], q, body, req) => { const old = state.get(decode(key)); if (old && req.headers['if-match'] !== old.etag) throw new Problem(412, 'Somebody else changed it', 'The value has another ETag by now: look at it again.'); state.set(decode(key), { ...old, value: typeof body === 'string' ? body : JSON.stringify(body), etag: String(Number(old?.etag ?? 0) + 1) }); note('state.put', decode(key)); send('changes', { areas: ['state'], stores: ['statestore'] }); }],
+  ['DELETE', /^\/dapr\/state\/([^/]+)\/([^/]+)\/([^/]+)$/, ([, , , key]) => { state.delete(decode(key)); note('state.delete', decode(key)); send('changes', { areas: ['state'], stores: ['statestore'] }); }],
   ['GET', /^\/dapr\/configuration$/, () => config],
-  ['PUT', /^\/dapr\/configuration\/([^/]+)\/([^/]+)$/, ([, , key], q, body) => { const item = config.find((c) => c.key === decode(key)) ?? missing('such item'); item.value = body.value; item.version = String(Number(item.version) + 1); note('configuration.set', item.key, { value: body.value }); }],
+  ['PUT', /^\/dapr\/configuration\/([^/]+)\/([^/]+)$/, ([, , key], q, body) => { const item = config.find((c) => c.key === decode(key)) ?? missing('such item'); item.value = body.value; item.version = String(Number(item.version) + 1); note('configuration.set', item.key, { value: body.value }); send('changes', { areas: ['settings'], stores: [] }); }],
   ['GET', /^\/workflows$/, (m, q) => workflowPage(q)],
   ['GET', /^\/workflows\/([^/]+)\/([^/]+)$/, ([, , id]) => { const i = indexOf(decode(id)); return i < 0 || overrides.get(decode(id))?.gone ? missing(`workflow instance ${decode(id)}`) : story(i).instance; }],
   ['GET', /^\/workflows\/([^/]+)\/([^/]+)\/history$/, ([, , id]) => { const i = indexOf(decode(id)); if (i < 0) missing('such instance'); const { events: e, steps } = story(i); return { events: e, steps }; }],
@@ -231,7 +237,7 @@ function stream(request, response, query) {
   const timers = [
     setInterval(() => tell('status', status()), 2000),
     setInterval(() => tell('metrics', sample()), 5000),
-    setInterval(() => tell('dapr', { calls: calls(), topics: topics.map((t) => ({ topic: t.topic, lag: t.groups.reduce((n, g) => n + g.lag, 0) })) }), 2000),
+    setInterval(() => tell('dapr', { calls: calls(), topics: topics.map((t) => ({ pubsub: t.pubsub, server: t.server, topic: t.topic, messages: t.messages, lag: t.groups.reduce((n, g) => n + g.lag, 0), groups: t.groups.map(({ group, lag, pending }) => ({ group, lag, pending })) })) }), 2000),
     setInterval(() => { const batch = []; for (let i = 0; i < 6; i++) { const l = { ...line(lines++), at: iso(Date.now()) }; if ((apps_.length === 0 || apps_.includes(l.app)) && !query.get('trace') && (!query.get('text') || l.text.includes(query.get('text')))) batch.push(l); } if (batch.length) tell('logs', batch); }, 400),
     setInterval(() => { const i = 6 + (hash(Date.now()) % 30); tell('workflows', { ...summary(i), updatedAt: iso(Date.now()) }); tell('traces', { ...traceSummary(i), at: iso(Date.now()), traceId: hash(Date.now(), 1).toString(16).padStart(32, '0') }); }, 1500),
     setInterval(() => response.write(': alive\n\n'), 15_000),

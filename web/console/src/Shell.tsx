@@ -1,7 +1,7 @@
 import { createContext, use, useEffect, useRef, useState, type ReactNode } from 'react';
 import { change } from './api/api';
 import { useLive, useLiveState, useLoad, type Loaded } from './api/hooks';
-import type { DeadLetter, Status } from './api/types';
+import type { Status } from './api/types';
 import { count } from './lib/format';
 import { Palette } from './Palette';
 import { Act, Button, cx, Link, SessionContext, toneOf } from './ui/kit';
@@ -25,7 +25,6 @@ const liveWords = { live: 'Live', connecting: 'Connecting', waiting: 'Reconnecti
 
 export function Shell({ path, onSignedOut, children }: { path: string; onSignedOut: () => void; children: ReactNode }) {
   const status = useLoad<Status>('/status');
-  const dead = useLoad<DeadLetter[]>('/dead-letters');
   const [deadCount, setDeadCount] = useState<number>();
   const [isOpen, setOpen] = useState(false);
   const live = useLiveState();
@@ -38,11 +37,7 @@ export function Shell({ path, onSignedOut, children }: { path: string; onSignedO
       if (topic === 'status') status.set(() => data as Status);
       else setDeadCount((data as { count: number }).count);
     },
-    () => {
-      status.reload();
-      setDeadCount(undefined);
-      dead.reload();
-    },
+    status.reload,
   );
 
   useEffect(() => {
@@ -65,7 +60,7 @@ export function Shell({ path, onSignedOut, children }: { path: string; onSignedO
     scrollTo(0, 0);
   }, [path, shown]);
 
-  const letters = deadCount ?? dead.data?.length ?? 0;
+  const letters = deadCount ?? 0;
   const apps = status.data?.apps ?? [];
   return (
     <StatusContext value={status}>

@@ -7,6 +7,7 @@ import { bytes, duration, money, words } from '../src/lib/format'
 import { brief, pretty, tokens, unwrap } from '../src/lib/json'
 import { jumps } from '../src/lib/jump'
 import { append, empty, matches, prepend } from '../src/lib/logs'
+import { withFirst } from '../src/lib/pages'
 import { foldedAxis, linearAxis, merge, niceScale, position, ticks, timeAt } from '../src/lib/scale'
 import { maxHeight, scrollTo, visible } from '../src/lib/virtual'
 import { bars, servicesOf } from '../src/lib/waterfall'
@@ -180,4 +181,17 @@ describe('jump', () => {
   test('A trace id leads to its trace', () => assert.equal(jumps('A'.repeat(32), places)[0]!.to, `/traces/${'a'.repeat(32)}`))
   test('Letters in order find a place', () => assert.equal(jumps('dlet', places)[0]!.to, '/dapr/dead-letters'))
   test('What is no place can be searched for', () => assert.ok(jumps('zzz', places).some((t) => t.to === '/logs?text=zzz')))
+})
+
+describe('lists by pages', () => {
+  const self = (x: string): string => x
+  test('A first page loaded anew goes before what was loaded behind it', () =>
+    assert.deepEqual(withFirst({ items: ['a', 'c', 'd', 'e'], next: 'e' }, { items: ['a', 'b', 'c'], next: 'c' }, self), { items: ['a', 'b', 'c', 'd', 'e'], next: 'e' }))
+  test('Where the ends do not meet, what was behind is left out', () =>
+    assert.deepEqual(withFirst({ items: ['a', 'c', 'd'], next: 'd' }, { items: ['a', 'b'], next: 'b' }, self), { items: ['a', 'b'], next: 'b' }))
+  test('A first page that is the last is all there is', () => {
+    assert.deepEqual(withFirst({ items: ['a', 'b'], next: 'b' }, { items: ['b'], next: null }, self), { items: ['b'], next: null })
+    assert.deepEqual(withFirst({ items: ['a', 'b'], next: 'b' }, { items: [] }, self), { items: [], next: null })
+  })
+  test('What was loaded to its end stays so', () => assert.deepEqual(withFirst({ items: ['a', 'b', 'c'], next: null }, { items: ['a', 'b'], next: 'b' }, self), { items: ['a', 'b', 'c'], next: null }))
 })

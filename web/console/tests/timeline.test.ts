@@ -7,9 +7,9 @@ const at = (ms: number): string => new Date(1_000_000_000_000 + ms).toISOString(
 const t = (ms: number): number => 1_000_000_000_000 + ms
 let next = 0
 const step = (kind: string, name: string, from: number, ms: number | null, more: Partial<Step> = {}): Step => ({
-  number: next++, kind, name, startedAt: at(from), offsetMs: from, ms, state: ms === null ? 'open' : 'succeeded', ...more,
+  number: next++, turn: 1, kind, name, startedAt: at(from), offsetMs: from, ms, state: ms === null ? 'open' : 'succeeded', ...more,
 })
-const event = (number: number, turn: number, ms: number): HistoryEvent => ({ number, turn, type: 'x', at: at(ms) })
+const event = (number: number, turn: number, ms: number): HistoryEvent => ({ number, turn, type: 'x', at: at(ms), detail: {} })
 
 describe('turns', () => {
   const turns = turnsOf([event(0, 1, 0), event(1, 1, 2), event(2, 2, 40), event(3, 3, 90)])
@@ -19,7 +19,7 @@ describe('turns', () => {
 })
 
 describe('stepping back', () => {
-  const steps = [step('activity', 'A', 0, 10, { output: 1 }), step('activity', 'B', 12, 30, { state: 'failed', failure: 'no' }), step('wait', 'approval', 12, null)]
+  const steps = [step('activity', 'A', 0, 10, { output: '1' }), step('activity', 'B', 12, 30, { state: 'failed', failure: { type: 'Refused', message: 'no' } }), step('wait', 'approval', 12, null)]
   test('What began later is not there yet', () => assert.deepEqual(stepsAt(steps, t(5)).map((s) => s.name), ['A']))
   test('What ended later is open, and its result unknown', () => {
     const [, b] = stepsAt(steps, t(20))
@@ -65,7 +65,7 @@ describe('rows', () => {
 })
 
 describe('extent', () => {
-  const history = { steps: [step('activity', 'A', 5, 20)], events: [event(0, 1, 40)] }
+  const history = { steps: [step('activity', 'A', 5, 20)], events: [event(0, 1, 40)], turns: 1 }
   test('It ends with the last that happened', () => assert.deepEqual(extentOf(history, at(0), true, t(999)), { from: t(0), to: t(40) }))
   test('It goes on to now while the instance runs', () => assert.equal(extentOf(history, at(0), false, t(999)).to, t(999)))
   test('Waiting fills no time but its ends', () => assert.deepEqual(busyTimes([step('wait', 'w', 0, 500), step('activity', 'A', 10, 5)], t(0)), [[t(0), t(0)], [t(500), t(500)], [t(10), t(15)]]))

@@ -1,6 +1,8 @@
 import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { ApiError, get, type Query } from './api';
 import { hub, type LiveState, type Topic } from './stream';
+import { withFirst } from '../lib/pages';
+import type { Area, ChangedLists, Page } from './types';
 
 export interface Loaded<T> {
   data: T | undefined;
@@ -51,6 +53,92 @@ export function useLive(topics: readonly Topic[], onMessage: (topic: Topic, data
     if (wanted.length === 0) return undefined;
     return hub.subscribe({ topics: wanted, filters: with_ ?? undefined, onMessage: (t, d) => message(t, d), onReset: () => reset() });
   }, [key]);
+}
+
+/**
+ * Loads anew when the runtime says that a list of these areas has changed; one load at a time, and once more when something changed meanwhile.
+ * @param store Of the area `state`: only changes of this store count.
+ */
+export function useChanges(areas: readonly Area[], loaded: { loading: boolean; reload: () => void }, store?: string): void {
+  const isDue = useRef(false);
+  const { loading, reload } = loaded;
+  const due = (): void => {
+    if (loading) isDue.current = true;
+    else reload();
+  };
+  useLive(
+    ['changes'],
+    (_, data) => {
+      const changed = data as ChangedLists;
+      if (changed.areas.some((a) => areas.includes(a) && (a !== 'state' || store === undefined || changed.stores.includes(store)))) due();
+    },
+    due,
+  );
+  useEffect(() => {
+    if (loading || !isDue.current) return;
+    isDue.current = false;
+    reload();
+  }, [loading, reload]);
+}
+
+export interface Paged<T> {
+  items: T[];
+  /** There is more behind the last item. */
+  hasMore: boolean;
+  loading: boolean;
+  error: unknown;
+  more: () => void;
+  /** Loads the first page anew; what was loaded behind it stays. */
+  reload: () => void;
+}
+
+/** A list that is loaded page by page. What was loaded stays visible while another is loaded. `keyOf` must be the same function each time. */
+export function usePaged<T>(path: string, query: Query, keyOf: (item: T) => string): Paged<T> {
+  const key = JSON.stringify([path, query]);
+  const [state, setState] = useState<{ key: string; items: T[]; next: string | null; loading: boolean; error: unknown }>({ key, items: [], next: null, loading: true, error: undefined });
+  const [round, setRound] = useState(0);
+  const isBusy = useRef(false);
+
+  useEffect(() => {
+    const abort = new AbortController();
+    const [p, q] = JSON.parse(key) as [string, Query];
+    setState((s) => ({ ...s, loading: true, error: undefined }));
+    get<Page<T>>(p, q, abort.signal).then(
+      (page) => setState((s) => ({ key, ...(s.key === key ? withFirst(s, page, keyOf) : { items: page.items, next: page.next ?? null }), loading: false, error: undefined })),
+      (error: unknown) => {
+        if (!abort.signal.aborted) setState((s) => ({ ...s, key, loading: false, error }));
+      },
+    );
+    return () => abort.abort();
+  }, [key, round, keyOf]);
+
+  const { next } = state;
+  const more = useCallback(() => {
+    if (next === null || isBusy.current) return;
+    const [p, q] = JSON.parse(key) as [string, Query];
+    isBusy.current = true;
+    get<Page<T>>(p, { ...q, after: next })
+      .then(
+        (page) => setState((s) => (s.key === key && s.next === next ? { ...s, items: [...s.items, ...page.items], next: page.next ?? null } : s)),
+        (error: unknown) => setState((s) => ({ ...s, error })),
+      )
+      .finally(() => {
+        isBusy.current = false;
+      });
+  }, [key, next]);
+  const reload = useCallback(() => setRound((r) => r + 1), []);
+  return { items: state.items, hasMore: next !== null, loading: state.loading, error: state.error, more, reload };
+}
+
+/** Calls once when a time has come that the server has named. */
+export function useAt(at: string | null | undefined, then: () => void): void {
+  const act = useEffectEvent(then);
+  useEffect(() => {
+    if (!at) return undefined;
+    // Clocks differ a little; a timer takes at most 24 days.
+    const timer = setTimeout(() => act(), Math.min(2 ** 31 - 1, Math.max(1000, Date.parse(at) - Date.now() + 100)));
+    return () => clearTimeout(timer);
+  }, [at]);
 }
 
 const subscribeState = (listener: () => void): (() => void) => hub.onState(listener);

@@ -1,6 +1,7 @@
 import { address, type Query } from './api';
 
-export type Topic = 'status' | 'events' | 'logs' | 'workflows' | 'deadLetters' | 'traces' | 'metrics' | 'dapr';
+const topics = ['status', 'events', 'logs', 'workflows', 'deadLetters', 'traces', 'metrics', 'dapr', 'changes'] as const;
+export type Topic = (typeof topics)[number];
 export type LiveState = 'connecting' | 'live' | 'waiting';
 
 export interface Interest {
@@ -27,7 +28,6 @@ export interface Surroundings {
 }
 
 const closed = 2;
-const topics: readonly Topic[] = ['status', 'events', 'logs', 'workflows', 'deadLetters', 'traces', 'metrics', 'dapr'];
 
 /** 1, 2, 4, 8, 8, … seconds: the browser retries short breaks by itself, this is for refusals, after which it gives up. */
 export const retryDelay = (failures: number): number => Math.min(8000, 1000 * 2 ** Math.max(0, failures - 1));

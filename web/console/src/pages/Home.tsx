@@ -194,7 +194,7 @@ function BusinessPanels() {
                   <tr key={o.state}>
                     <td><Badge tone={toneOf(o.state)}>{words(o.state)}</Badge></td>
                     <td className={kit['num']}>{count(o.count)}</td>
-                    <td><span className={css['meter']}><i style={{ width: `${all > 0 ? Math.max(0.5, (100 * o.count) / all) : 0}%` }} /></span></td>
+                    <td><span className={kit['meter']}><i style={{ width: `${all > 0 ? Math.max(0.5, (100 * o.count) / all) : 0}%` }} /></span></td>
                   </tr>
                 ))}
                 <tr>

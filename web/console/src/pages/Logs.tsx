@@ -125,7 +125,7 @@ export function LogsPage() {
         {trace && <Link to={`/traces/${trace}`}>its spans</Link>}
         {isFollowing ? <Button onClick={() => setFollowing(false)}>Pause</Button> : <Button kind="primary" onClick={follow}>Follow{held.length > 0 && ` (${count(held.length)} new)`}</Button>}
       </div>
-      <div className={css['split']} data-detail={open ? '' : undefined}>
+      <div className={kit['split']} data-detail={open ? '' : undefined}>
         <div>
           {state.error !== undefined && <ErrorBox error={new Error(messageOf(state.error))} retry={() => setRound((r) => r + 1)} />}
           {state.loading && lines.lines.length === 0 ? (
@@ -171,7 +171,7 @@ function Detail({ line, onClose }: { line: LogLine; onClose: () => void }) {
   const orderId = order.exec(line.text)?.[0] ?? order.exec(JSON.stringify(line.fields ?? {}))?.[0];
   return (
     <Panel title="Line" tools={<Button kind="quiet" onClick={onClose}>Close</Button>}>
-      <div className={css['detail']}>
+      <div className={kit['stacked']}>
         <Facts
           of={[
             ['at', dateTime(line.at)],

@@ -44,7 +44,7 @@ export function Waterfall({ trace }: { trace: Trace }) {
           <span key={t} style={{ left: `${position(axis, t) / 10}%` }}>{duration(t)}</span>
         ))}
         {axis.stretches.filter((s) => s.folded).map((s) => (
-          <i key={s.from} className={css['fold']} style={{ left: `${s.x / 10}%`, width: `${s.width / 10}%` }}>
+          <i key={s.from} className={kit['fold']} style={{ left: `${s.x / 10}%`, width: `${s.width / 10}%` }}>
             <span className={css['foldName']}>{duration(s.to - s.from)}</span>
           </i>
         ))}

@@ -262,7 +262,7 @@ export function Toasts({ children }: { children: ReactNode }) {
   );
 }
 
-export const SessionContext = createContext<Session>({ signInRequired: false, signedIn: false, role: 'admin' });
+export const SessionContext = createContext<Session>({ signInRequired: false, signedIn: false, role: 'admin', version: '' });
 const ranks: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
 
 /** Whether who looks may do what this role does. */

@@ -40,7 +40,7 @@ export function DeadLetters() {
     letters.reload();
   };
   return (
-    <div className={cx(css['two'])}>
+    <div className={kit['split']} data-detail="">
       <Panel title="Dead letters" flush note={letters.data && count(letters.data.length)}>
         <div className={css['tools']}>
           <Button kind="primary" disabled={!may || ids.length === 0} onClick={() => setAsk({ action: 'replay', ids })}>Replay {ids.length > 0 ? count(ids.length) : 'the marked ones'}</Button>
@@ -77,7 +77,7 @@ export function DeadLetters() {
       </Panel>
       {shown ? (
         <Panel title={shown.eventId ?? shown.id} tools={<Button kind="quiet" onClick={() => setParameters({ letter: null })}>Close</Button>}>
-          <div className={css['detail']}>
+          <div className={kit['stacked']}>
             <Facts
               of={[
                 ['where', <span key="w" className={kit['mono']}>{shown.id}</span>],

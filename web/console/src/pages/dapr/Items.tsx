@@ -1,12 +1,13 @@
 import { useState } from 'react';
 import { change, segment } from '../../api/api';
-import { useLoad } from '../../api/hooks';
+import { useChanges, useLoad } from '../../api/hooks';
 import type { ConfigItem } from '../../api/types';
 import { Button, Content, Dialog, Empty, Field, kit, Panel, Table, useMay, useToast } from '../../ui/kit';
 
 /** Configuration items: what services follow live. */
 export function Items() {
   const items = useLoad<ConfigItem[]>('/dapr/configuration');
+  useChanges(['settings', 'sidecars'], items);
   const toast = useToast();
   const may = useMay('operator');
   const [open, setOpen] = useState<{ store: string; key: string; value: string; isNew: boolean } | null>(null);
@@ -41,7 +42,6 @@ export function Items() {
         onAction={async () => {
           await change('PUT', `/dapr/configuration/${segment(open!.store)}/${segment(open!.key.trim())}`, { value: open!.value });
           toast('ok', `${open!.key} is ${open!.value}`);
-          items.reload();
         }}
       >
         <p>Services that follow it get the new value at once.</p>

@@ -1,10 +1,10 @@
-import { Fragment, useState } from 'react';
-import { useLive, useLoad, useNow } from '../../api/hooks';
-import type { ActorType, CallRate, Component, Configuration, Job, LockHeld, Page, Reminder, Resiliency, Subscription } from '../../api/types';
+import { Fragment, type ReactNode } from 'react';
+import { useAt, useChanges, useLive, useLoad, useNow, usePaged, type Paged } from '../../api/hooks';
+import type { ActorType, CallRate, Component, Configuration, DaprFigures, Job, LockHeld, Reminder, Resiliency, Subscription } from '../../api/types';
 import { ago, count, dateTime, number, words } from '../../lib/format';
 import { brief } from '../../lib/json';
-import { Badge, Button, Content, Empty, Facts, Json, kit, Link, Panel, Table, toneOf } from '../../ui/kit';
-import { get } from '../../api/api';
+import { useParameters } from '../../router';
+import { Badge, Button, Content, Empty, ErrorBox, Facts, Json, kit, Link, Panel, Skeleton, Table, toneOf } from '../../ui/kit';
 import css from './dapr.module.css';
 
 export const Chips = ({ of, label }: { of: readonly string[]; label: string }) =>
@@ -20,6 +20,7 @@ export const Chips = ({ of, label }: { of: readonly string[]; label: string }) =
 
 export function Components() {
   const components = useLoad<Component[]>('/dapr/components');
+  useChanges(['sidecars'], components);
   return (
     <Content of={components} rows={10}>
       {(list) =>
@@ -49,6 +50,7 @@ export function Components() {
 
 export function Configurations() {
   const configurations = useLoad<Configuration[]>('/dapr/configurations');
+  useChanges(['sidecars'], configurations);
   return (
     <Content of={configurations}>
       {(list) =>
@@ -58,7 +60,7 @@ export function Configurations() {
           <div className={css['cards']}>
             {list.map((c) => (
               <Panel key={c.name} title={c.name}>
-                <div className={css['detail']}>
+                <div className={kit['stacked']}>
                   <Chips of={c.apps} label={`Apps of ${c.name}`} />
                   <Json value={c.spec} label={`Spec of ${c.name}`} />
                 </div>
@@ -73,6 +75,7 @@ export function Configurations() {
 
 export function Subscriptions() {
   const subscriptions = useLoad<Subscription[]>('/dapr/subscriptions');
+  useChanges(['sidecars'], subscriptions);
   return (
     <Panel title="Subscriptions and routes" flush note={subscriptions.data && `${count(subscriptions.data.length)}`}>
       <Content of={subscriptions} rows={10}>
@@ -107,14 +110,13 @@ export function Subscriptions() {
 
 export function ResiliencyView() {
   const resiliency = useLoad<Resiliency>('/dapr/resiliency');
-  useLive(['dapr'], (_, data) => {
-    const breakers = (data as { breakers?: Resiliency['breakers'] }).breakers;
-    if (breakers) resiliency.set((r) => r && { ...r, breakers });
-  }, resiliency.reload);
+  useChanges(['breakers', 'sidecars'], resiliency);
+  // An open breaker becomes half open by time alone.
+  useAt(resiliency.data?.breakers.map((b) => b.openUntil ?? '').filter(Boolean).toSorted()[0], resiliency.reload);
   const now = useNow();
   return (
     <>
-      <Panel title="Circuit breakers" flush tools={<Button onClick={resiliency.reload}>Look again</Button>}>
+      <Panel title="Circuit breakers" flush note="live">
         <Content of={resiliency}>
           {(r) =>
             r.breakers.length === 0 ? (
@@ -149,39 +151,54 @@ export function ResiliencyView() {
 }
 
 export function Actors() {
-  const actors = useLoad<ActorType[]>('/dapr/actors');
+  const [parameters, setParameters] = useParameters();
+  const type = parameters.get('type');
+  const actors = useLoad<ActorType[]>('/dapr/actors', { entities: type });
+  useChanges(['actors', 'sidecars'], actors);
+  const chosen = actors.data?.filter((a) => a.type === type) ?? [];
+  const ids = chosen.flatMap((a) => a.entities ?? []);
+  const active = chosen.reduce((n, a) => n + a.active, 0);
   return (
-    <Panel title="Actors by type" flush tools={<Button onClick={actors.reload}>Look again</Button>}>
-      <Content of={actors}>
-        {(list) =>
-          list.length === 0 ? (
-            <Empty>No app hosts actors.</Empty>
-          ) : (
-            <Table label="Actor types" head={['Type', 'App', { text: 'Active', num: true }, 'Some of them']}>
-              {list.map((a) => (
-                <tr key={`${a.type} ${a.app}`}>
-                  <td className={kit['mono']}>{a.type}</td>
-                  <td>{a.app}</td>
-                  <td className={kit['num']}>{count(a.active)}</td>
-                  <td><Chips of={a.entities?.slice(0, 20) ?? []} label={`Active actors of ${a.type}`} /></td>
-                </tr>
-              ))}
-            </Table>
-          )
-        }
-      </Content>
-    </Panel>
+    <div className={css['layout']}>
+      <Panel title="Actors by type" flush note="live">
+        <Content of={actors}>
+          {(list) =>
+            list.length === 0 ? (
+              <Empty>No app hosts actors.</Empty>
+            ) : (
+              <Table label="Actor types" head={['Type', 'App', { text: 'Active', num: true }]}>
+                {list.map((a) => (
+                  <tr key={`${a.type} ${a.app}`} className={a.type === type ? css['chosen'] : undefined}>
+                    <td className={kit['mono']}><button type="button" className={css['rowButton']} onClick={() => setParameters({ type: a.type === type ? null : a.type })} aria-pressed={a.type === type}>{a.type}</button></td>
+                    <td>{a.app}</td>
+                    <td className={kit['num']}>{count(a.active)}</td>
+                  </tr>
+                ))}
+              </Table>
+            )
+          }
+        </Content>
+      </Panel>
+      {type && actors.data && (
+        <Panel title={`Active: ${type}`} note={ids.length < active && ids.length > 0 ? `the first ${count(ids.length)} of ${count(active)}` : undefined} tools={<Button kind="quiet" onClick={() => setParameters({ type: null })}>Close</Button>}>
+          {ids.length === 0 ? <Empty>{active > 0 ? 'The runtime keeps these to itself.' : 'None is active: an actor becomes so with its first call.'}</Empty> : <Chips of={ids} label={`Active actors of ${type}`} />}
+        </Panel>
+      )}
+    </div>
   );
 }
 
 export function Locks() {
   const locks = useLoad<LockHeld[]>('/dapr/locks');
+  useChanges(['locks', 'sidecars'], locks);
   const now = useNow();
   return (
-    <Panel title="Locks that are held" flush tools={<Button onClick={locks.reload}>Look again</Button>}>
+    <Panel title="Locks that are held" flush note="live">
       <Content of={locks}>
-        {(list) =>
-          list.length === 0 ? (
+        {(all) => {
+          // One whose time is over is free, told or not.
+          const list = all.filter((l) => !l.expiresAt || Date.parse(l.expiresAt) > now);
+          return list.length === 0 ? (
             <Empty>Nobody holds a lock.</Empty>
           ) : (
             <Table label="Locks" head={['Resource', 'Owner', 'Store', 'Ends']}>
@@ -190,74 +207,75 @@ export function Locks() {
                   <td className={kit['mono']}>{l.resource}</td>
                   <td className={kit['mono']}>{l.owner}</td>
                   <td>{l.store}</td>
-                  <td>{l.expiresAt ? <time dateTime={l.expiresAt}>{ago(l.expiresAt, now)}</time> : '–'}</td>
+                  <td>{l.expiresAt ? <time dateTime={l.expiresAt} title={dateTime(l.expiresAt)}>{ago(l.expiresAt, now)}</time> : '–'}</td>
                 </tr>
               ))}
             </Table>
-          )
-        }
+          );
+        }}
       </Content>
     </Panel>
   );
 }
 
+/** A table that is loaded page by page. */
+function PagedTable<T>({ of, empty, head, label, row }: { of: Paged<T>; empty: string; head: Parameters<typeof Table>[0]['head']; label: string; row: (item: T) => ReactNode }) {
+  if (of.items.length === 0) return of.error !== undefined ? <ErrorBox error={of.error} retry={of.reload} /> : of.loading ? <Skeleton /> : <Empty>{empty}</Empty>;
+  return (
+    <>
+      {of.error !== undefined && <ErrorBox error={of.error} retry={of.reload} />}
+      <Table label={label} head={head}>{of.items.map(row)}</Table>
+      {of.hasMore && <Empty><Button onClick={of.more}>More</Button></Empty>}
+    </>
+  );
+}
+
+const jobKey = (j: Job): string => `${j.app} ${j.name}`;
+const reminderKey = (r: Reminder): string => `${r.actorType} ${r.actorId} ${r.name}`;
+
 export function Jobs() {
-  const jobs = useLoad<Page<Job>>('/dapr/jobs', { limit: 1000 });
-  const reminders = useLoad<Page<Reminder>>('/dapr/reminders', { limit: 200 });
-  const [failed, setFailed] = useState<unknown>();
+  const jobs = usePaged<Job>('/dapr/jobs', { limit: 200 }, jobKey);
+  const reminders = usePaged<Reminder>('/dapr/reminders', { limit: 200 }, reminderKey);
+  useChanges(['jobs', 'sidecars'], jobs);
+  useChanges(['reminders', 'sidecars'], reminders);
   const now = useNow();
-  const due = (at?: string | null) => (at ? <time dateTime={at} title={dateTime(at)}>{ago(at, now)}</time> : '–');
-  const more = (next: string): void => {
-    get<Page<Reminder>>('/dapr/reminders', { limit: 200, after: next }).then((page) => reminders.set((r) => ({ items: [...(r?.items ?? []), ...page.items], next: page.next })), setFailed);
-  };
+  const due = (at: string) => <time dateTime={at} title={dateTime(at)}>{ago(at, now)}</time>;
   return (
     <div className={css['layout']}>
-      <Panel title="Jobs" flush tools={<Button onClick={jobs.reload}>Look again</Button>}>
-        <Content of={jobs}>
-          {({ items: list }) =>
-            list.length === 0 ? (
-              <Empty>No job is scheduled.</Empty>
-            ) : (
-              <Table label="Jobs" head={['Job', 'App', 'Schedule', 'Due', { text: 'Repeats', num: true }, 'Data']}>
-                {list.map((j) => (
-                  <tr key={`${j.app} ${j.name}`}>
-                    <td className={kit['mono']}>{j.name}</td>
-                    <td>{j.app}</td>
-                    <td className={kit['mono']}>{j.schedule ?? 'once'}</td>
-                    <td>{due(j.dueAt)}</td>
-                    <td className={kit['num']}>{j.repeats ?? '–'}</td>
-                    <td className={kit['mono']}>{brief(j.data)}</td>
-                  </tr>
-                ))}
-              </Table>
-            )
-          }
-        </Content>
+      <Panel title="Jobs" flush note="live">
+        <PagedTable
+          of={jobs}
+          empty="No job is scheduled."
+          label="Jobs"
+          head={['Job', 'App', 'Schedule', 'Due', { text: 'Fired', num: true }, { text: 'Repeats', num: true }, 'Data']}
+          row={(j) => (
+            <tr key={jobKey(j)}>
+              <td className={kit['mono']}>{j.name}</td>
+              <td>{j.app}</td>
+              <td className={kit['mono']}>{j.schedule ?? 'once'}</td>
+              <td>{due(j.dueAt)}</td>
+              <td className={kit['num']}>{count(j.fired)}</td>
+              <td className={kit['num']}>{j.repeats ?? '–'}</td>
+              <td className={kit['mono']}>{brief(j.data)}</td>
+            </tr>
+          )}
+        />
       </Panel>
-      <Panel title="Reminders" flush tools={<Button onClick={reminders.reload}>Look again</Button>}>
-        <Content of={reminders}>
-          {(page) => {
-            const { items: list, next } = page;
-            return list.length === 0 ? (
-              <Empty>No actor has a reminder.</Empty>
-            ) : (
-              <>
-                <Table label="Reminders" head={['Reminder', 'Actor', 'Due', 'Period']}>
-                  {list.map((r) => (
-                    <tr key={`${r.actorType} ${r.actorId} ${r.name}`}>
-                      <td className={kit['mono']}>{r.name}</td>
-                      <td className={kit['mono']}>{r.actorType}/{r.actorId}</td>
-                      <td>{due(r.dueAt)}</td>
-                      <td className={kit['mono']}>{r.period ?? 'once'}</td>
-                    </tr>
-                  ))}
-                </Table>
-                {failed !== undefined && <Empty>{String(failed)}</Empty>}
-                {next && <Empty><Button onClick={() => more(next)}>More</Button></Empty>}
-              </>
-            );
-          }}
-        </Content>
+      <Panel title="Reminders" flush note="live">
+        <PagedTable
+          of={reminders}
+          empty="No actor has a reminder."
+          label="Reminders"
+          head={['Reminder', 'Actor', 'Due', 'Period']}
+          row={(r) => (
+            <tr key={reminderKey(r)}>
+              <td className={kit['mono']}>{r.name}</td>
+              <td className={kit['mono']}>{r.actorType}/{r.actorId}</td>
+              <td>{due(r.dueAt)}</td>
+              <td className={kit['mono']}>{r.period ?? 'once'}</td>
+            </tr>
+          )}
+        />
       </Panel>
     </div>
   );
@@ -266,8 +284,7 @@ export function Jobs() {
 export function Calls() {
   const calls = useLoad<CallRate[]>('/dapr/calls');
   useLive(['dapr'], (_, data) => {
-    const fresh = (data as { calls?: CallRate[] }).calls;
-    if (fresh) calls.set(() => fresh);
+    calls.set(() => (data as DaprFigures).calls);
   }, calls.reload);
   return (
     <Panel title="API calls a second, by building block" flush note="live">
@@ -286,7 +303,7 @@ export function Calls() {
                       <td>{i === 0 && <strong>{words(block)}</strong>}</td>
                       <td>{c.app}</td>
                       <td className={kit['num']}>{number(c.perSecond)}</td>
-                      <td><span className={css['meter']} aria-hidden="true"><i style={{ width: `${(100 * c.perSecond) / most}%` }} /></span></td>
+                      <td><span className={kit['meter']} aria-hidden="true"><i style={{ width: `${(100 * c.perSecond) / most}%` }} /></span></td>
                       <td className={kit['num']}>{c.errorsPerSecond > 0 ? <Badge tone="bad">{number(c.errorsPerSecond)}</Badge> : '–'}</td>
                     </tr>
                   ))}

@@ -1,7 +1,7 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
-import { change, get, messageOf, segment } from '../../api/api';
-import { useLoad, useNow, useRested } from '../../api/hooks';
-import type { Page, StateKey, StateStore, StateValue } from '../../api/types';
+import { useMemo, useState } from 'react';
+import { change, segment } from '../../api/api';
+import { isMissing, useChanges, useLoad, useNow, usePaged, useRested } from '../../api/hooks';
+import type { StateKey, StateStore, StateValue } from '../../api/types';
 import { ago, bytes, dateTime } from '../../lib/format';
 import { isJson, pretty } from '../../lib/json';
 import { useParameters } from '../../router';
@@ -14,6 +14,7 @@ const keyOf = (k: StateKey): string => k.key;
 
 export function StateBrowser() {
   const stores = useLoad<StateStore[]>('/dapr/state');
+  useChanges(['sidecars'], stores);
   const [parameters, setParameters] = useParameters();
   const chosen = stores.data?.find((s) => s.app === parameters.get('app') && s.store === parameters.get('store')) ?? stores.data?.find((s) => s.browsable);
   return (
@@ -44,53 +45,30 @@ function Store({ of }: { of: StateStore }) {
   const [parameters, setParameters] = useParameters();
   const [prefix, setPrefix] = useState(parameters.get('prefix') ?? '');
   const rested = useRested(prefix);
-  const [list, setList] = useState<{ items: StateKey[]; next: string | null }>({ items: [], next: null });
-  const [state, setState] = useState<{ loading: boolean; error: unknown }>({ loading: true, error: undefined });
-  const [round, setRound] = useState(0);
-  const busy = useRef(false);
+  const list = usePaged<StateKey>(path, { prefix: rested, limit: 200 }, keyOf);
+  useChanges(['state', 'sidecars'], list, of.store);
   const now = useNow();
   const key = parameters.get('key');
-  useEffect(() => {
-    const abort = new AbortController();
-    setState({ loading: true, error: undefined });
-    get<Page<StateKey>>(path, { prefix: rested, limit: 200 }, abort.signal).then(
-      (page) => {
-        setList({ items: page.items, next: page.next ?? null });
-        setState({ loading: false, error: undefined });
-      },
-      (error: unknown) => !abort.signal.aborted && setState({ loading: false, error }),
-    );
-    return () => abort.abort();
-  }, [path, rested, round]);
-  const { next } = list;
-  const more = useCallback(() => {
-    if (next === null || busy.current) return;
-    busy.current = true;
-    get<Page<StateKey>>(path, { prefix: rested, after: next, limit: 200 })
-      .then((page) => setList((l) => (l.next === next ? { items: [...l.items, ...page.items], next: page.next ?? null } : l)), (error: unknown) => setState({ loading: false, error }))
-      .finally(() => {
-        busy.current = false;
-      });
-  }, [path, rested, next]);
+  // What has expired since is not there any more.
+  const shown = useMemo(() => list.items.filter((k) => !k.expiresAt || Date.parse(k.expiresAt) > now), [list.items, now]);
   const open = (k: StateKey): void => setParameters({ app: of.app, store: of.store, key: k.key });
   return (
-    <div className={css['two']}>
+    <div className={kit['split']} data-detail="">
       <Panel title={`Keys of ${of.app} in ${of.store}`} flush note={of.type}>
         <div className={css['tools']}>
           <input className={kit['input']} type="search" aria-label="Prefix of the keys" placeholder="Prefix" value={prefix} onChange={(e) => setPrefix(e.target.value)} spellCheck={false} />
-          <Button onClick={() => setRound((r) => r + 1)}>Look again</Button>
         </div>
-        {state.error !== undefined && <ErrorBox error={new Error(messageOf(state.error))} retry={() => setRound((r) => r + 1)} />}
+        {list.error !== undefined && <ErrorBox error={list.error} retry={list.reload} />}
         {list.items.length === 0 ? (
-          state.loading ? <Skeleton /> : state.error === undefined && <Empty>No key begins so.</Empty>
+          list.loading ? <Skeleton /> : list.error === undefined && <Empty>{rested ? 'No key begins so.' : 'The app keeps nothing here yet.'}</Empty>
         ) : (
           <VirtualList
             className={css['list']}
             label="Keys"
-            items={list.items}
+            items={shown}
             rowHeight={27}
             keyOf={keyOf}
-            onEnd={more}
+            onEnd={list.more}
             onOpen={open}
             render={(k, _, isActive) => (
               <button type="button" tabIndex={-1} className={cx(css['keyRow'], (isActive || k.key === key) && css['active'])} onClick={() => open(k)}>
@@ -103,60 +81,61 @@ function Store({ of }: { of: StateStore }) {
           />
         )}
       </Panel>
-      {key ? <Value key={key} path={`${path}/${segment(key)}`} onGone={() => { setParameters({ key: null }); setRound((r) => r + 1); }} /> : <Empty>Choose a key to see its value.</Empty>}
+      {key ? <Value key={key} path={`${path}/${segment(key)}`} onGone={() => { setParameters({ key: null }); list.reload(); }} store={of.store} /> : <Empty>Choose a key to see its value.</Empty>}
     </div>
   );
 }
 
-function Value({ path, onGone }: { path: string; onGone: () => void }) {
+function Value({ path, store, onGone }: { path: string; store: string; onGone: () => void }) {
   const value = useLoad<StateValue>(path);
+  useChanges(['state'], value, store);
   const toast = useToast();
   const may = useMay('admin');
-  const [text, setText] = useState<string | null>(null);
-  const [isDropping, setDropping] = useState(false);
-  const wasJson = isJson(value.data?.value);
-  const json = text === null ? {} : parsed(text);
-  const etag = value.data?.etag;
-  const headers: Record<string, string> = etag ? { 'if-match': etag } : {};
+  // What is changed is the version that was looked at when the change began, whatever comes in meanwhile.
+  const [edited, setEdited] = useState<{ text: string; wasJson: boolean; etag: string | null | undefined } | null>(null);
+  const [dropped, setDropped] = useState<{ etag: string | null | undefined } | null>(null);
+  const json = edited === null ? {} : parsed(edited.text);
+  const headers = (etag: string | null | undefined): Record<string, string> => (etag ? { 'if-match': etag } : {});
+  if (isMissing(value.error)) return <Empty>This key is not there any more: it was deleted, or its time was over. <Button onClick={onGone}>Close</Button></Empty>;
   return (
-    <Panel title={<span className={kit['mono']}>{value.data?.key ?? 'value'}</span>}>
+    <Panel title={<span className={kit['mono']}>{value.data?.key ?? 'value'}</span>} note="live">
       <Content of={value}>
         {(v) => (
-          <div className={css['detail']}>
+          <div className={kit['stacked']}>
             <Facts of={[['ETag', v.etag], ['ends', v.expiresAt ? dateTime(v.expiresAt) : 'never']]} />
             <Json value={v.value} label="Value" />
             <div className={kit['tools']}>
-              <Button disabled={!may} onClick={() => setText(pretty(v.value))}>Edit</Button>
-              <Button kind="danger" disabled={!may} onClick={() => setDropping(true)}>Delete</Button>
-              <Button onClick={value.reload}>Look again</Button>
+              <Button disabled={!may} onClick={() => setEdited({ text: pretty(v.value), wasJson: isJson(v.value), etag: v.etag })}>Edit</Button>
+              <Button kind="danger" disabled={!may} onClick={() => setDropped({ etag: v.etag })}>Delete</Button>
               {!may && <Badge tone="idle">needs the role admin to change</Badge>}
             </div>
             <Dialog
               title={`Change ${v.key}?`}
-              open={text !== null}
-              onClose={() => setText(null)}
+              open={edited !== null}
+              onClose={() => setEdited(null)}
               action="Write"
-              disabled={wasJson && json.error !== undefined}
+              disabled={edited?.wasJson && json.error !== undefined}
               onAction={async () => {
-                await change('PUT', path, new Blob([wasJson ? JSON.stringify(json.value) : (text ?? '')], { type: wasJson ? 'application/json' : 'text/plain' }), headers);
+                const { text, wasJson, etag } = edited!;
+                await change('PUT', path, new Blob([wasJson ? JSON.stringify(json.value) : text], { type: wasJson ? 'application/json' : 'text/plain' }), headers(etag));
                 toast('ok', `${v.key} is written`);
                 value.reload();
               }}
             >
               <p>The service that owns it does not know of the change. It is refused when somebody else changes the value in between.</p>
               <Field label="Value">
-                <textarea className={kit['area']} rows={16} value={text ?? ''} onChange={(e) => setText(e.target.value)} spellCheck={false} />
+                <textarea className={kit['area']} rows={16} value={edited?.text ?? ''} onChange={(e) => setEdited((x) => x && { ...x, text: e.target.value })} spellCheck={false} />
               </Field>
-              {wasJson && json.error && <p className={kit['note']}>No JSON: {json.error}</p>}
+              {edited?.wasJson && json.error && <p className={kit['note']}>No JSON: {json.error}</p>}
             </Dialog>
             <Dialog
               title={`Delete ${v.key}?`}
-              open={isDropping}
-              onClose={() => setDropping(false)}
+              open={dropped !== null}
+              onClose={() => setDropped(null)}
               action="Delete"
               danger
               onAction={async () => {
-                await change('DELETE', path, undefined, headers);
+                await change('DELETE', path, undefined, headers(dropped!.etag));
                 toast('ok', `${v.key} is deleted`);
                 onGone();
               }}

@@ -157,9 +157,12 @@ function Life({ instance, history, trace, traceId, isKept, traceError, retryTrac
     if (!isPlaying && (turn === null || turn >= turns.length - 1)) setTurn(0);
     setPlaying((p) => !p);
   };
+  const stepOf = (event: HistoryEvent): Step | undefined => {
+    const of = event.detail['of'] ?? event.detail['action'];
+    return (of === undefined ? undefined : history.steps.find((s) => s.action === of)) ?? history.steps.find((s) => s.name === event.name && s.startedAt === event.at);
+  };
   const choose = (event: HistoryEvent): void => {
-    const of = event.detail?.['of'] ?? event.detail?.['action'];
-    const step = (of === undefined ? undefined : history.steps.find((s) => s.action === of)) ?? history.steps.find((s) => s.name === event.name && s.startedAt === event.at);
+    const step = stepOf(event);
     if (step) setSelected(step);
   };
 
@@ -226,7 +229,7 @@ function Life({ instance, history, trace, traceId, isKept, traceError, retryTrac
         isFolded={isFolded}
         onFold={() => setFolded((f) => !f)}
       />
-      <div className={css['below']}>
+      <div className={kit['split']} data-detail="">
         <Panel flush>
           <div className={kit['tabs']} role="tablist" aria-label="Details">
             {tabs.map(([name, label]) => (
@@ -252,7 +255,7 @@ function Life({ instance, history, trace, traceId, isKept, traceError, retryTrac
             ))}
           </div>
           <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-            {tab === 'history' && <History turns={turns} names={names} turn={current ? Math.min(turn!, turns.length - 1) : null} onTurn={show} onEvent={choose} />}
+            {tab === 'history' && <History turns={turns} names={names} turn={current ? Math.min(turn!, turns.length - 1) : null} onTurn={show} stepOf={stepOf} isSelected={(s) => selected !== null && same(s, selected)} onEvent={choose} />}
             {tab === 'logs' && (
               <>
                 {logsError !== undefined && <ErrorBox error={logsError} retry={retryLogs} />}

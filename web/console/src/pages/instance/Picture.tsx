@@ -110,7 +110,7 @@ export function Picture(p: Props) {
           {width > 0 && ticks(axis, 90, extent.from).map((t) => <span key={t} className={css['gridLine']} style={{ left: x(t) }} />)}
           {width > 0 && spaced(axis, extent.from).map(([t, at]) => <span key={t} className={css['tick']} style={{ left: at }}>{t - extent.from === 0 ? clock(t) : `+${offset(t - extent.from, axis)}`}</span>)}
           {axis.stretches.filter((s) => s.folded).map((s) => (
-            <span key={s.from} className={css['fold']} style={{ left: s.x, width: s.width }}>
+            <span key={s.from} className={kit['fold']} style={{ left: s.x, width: s.width }}>
               <span className={css['foldName']}>{duration(s.to - s.from).replace(/ \S+ \S+$/, '')}</span>
             </span>
           ))}

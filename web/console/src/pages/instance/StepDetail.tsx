@@ -2,18 +2,14 @@ import { segment } from '../../api/api';
 import type { Failure, Step, WorkflowInstance } from '../../api/types';
 import { clock, dateTime, duration } from '../../lib/format';
 import { isRetryTimer, nameOf, type Row } from '../../lib/timeline';
-import { Badge, Button, Copy, Facts, Json, kit, Link, Panel, toneOf, useMay } from '../../ui/kit';
+import { Badge, Button, Copy, cx, Facts, Json, kit, Link, Panel, toneOf, useMay } from '../../ui/kit';
 import { pretty } from '../../lib/json';
 import css from './instance.module.css';
 
-export function failureText(failure: Failure | string | null | undefined): string {
-  if (!failure) return '';
-  if (typeof failure === 'string') return failure;
-  return `${failure.type ? `${failure.type}: ` : ''}${failure.message ?? ''}`;
-}
+export const failureText = (failure: Failure): string => (failure.type ? `${failure.type}: ${failure.message}` : failure.message);
 
-export function FailureBox({ failure }: { failure: Failure | string }) {
-  const stack = typeof failure === 'string' ? null : failure.stackTrace;
+export function FailureBox({ failure }: { failure: Failure }) {
+  const stack = failure.stackTrace;
   return (
     <div>
       <p className={css['error']}>{failureText(failure)}</p>
@@ -23,7 +19,6 @@ export function FailureBox({ failure }: { failure: Failure | string }) {
           <Json value={stack} label="Stack trace" />
         </details>
       )}
-      {typeof failure !== 'string' && failure.inner && <FailureBox failure={failure.inner} />}
     </div>
   );
 }
@@ -46,7 +41,7 @@ export function StepDetail({ step, row, instance, onSelect, onRerun }: { step: S
   if (!step)
     return (
       <Panel title="The instance" note="choose a step to see what went in and out">
-        <div className={css['detail']}>
+        <div className={cx(kit['stacked'], css['detail'])}>
           <Value name="Input" value={instance.input} />
           <Value name="Output" value={instance.output} />
           {instance.failure && <FailureBox failure={instance.failure} />}
@@ -56,7 +51,7 @@ export function StepDetail({ step, row, instance, onSelect, onRerun }: { step: S
   const attempts = row?.steps.filter((s) => !isRetryTimer(s)) ?? [];
   return (
     <Panel title={nameOf(step) || step.kind} tools={<Badge tone={step.state === 'open' ? 'wait' : toneOf(step.state)}>{step.state}</Badge>}>
-      <div className={css['detail']}>
+      <div className={cx(kit['stacked'], css['detail'])}>
         {attempts.length > 1 && (
           <div className={css['attempts']} role="group" aria-label="Attempts">
             {attempts.map((a, i) => (
