@@ -42,8 +42,9 @@ internal static class NodePackages
     /// <summary>Does nothing when what is installed and built is what the files say.</summary>
     /// <param name="output">The folder that the build writes outside of the package: without it nothing is built.</param>
     /// <param name="besides">Files and folders outside of the package that its build uses.</param>
-    /// <exception cref="CommandException">npm failed.</exception>
-    public static async Task PrepareAsync(Repository repository, string folder, Action<string> report, CancellationToken cancel, string? output = null, params IReadOnlyList<string> besides)
+    /// <param name="npm">The program; null: that of the machine.</param>
+    /// <exception cref="CommandException">npm is not there, or failed.</exception>
+    public static async Task PrepareAsync(Repository repository, string folder, Action<string> report, CancellationToken cancel, string? output = null, IReadOnlyList<string>? besides = null, string? npm = null)
     {
         var lockFile = Path.Combine(folder, "package-lock.json");
         if (File.Exists(lockFile))
@@ -53,7 +54,7 @@ internal static class NodePackages
             if (!File.Exists(mark) || await File.ReadAllTextAsync(mark, cancel) != wanted)
             {
                 report($"npm ci in {repository.Relative(folder)}");
-                await RunAsync(repository, folder, ["ci", "--no-audit", "--no-fund"], cancel);
+                await RunAsync(npm ?? Npm, repository, folder, ["ci", "--no-audit", "--no-fund"], cancel);
                 Directory.CreateDirectory(Path.GetDirectoryName(mark)!);
                 await File.WriteAllTextAsync(mark, wanted, cancel);
             }
@@ -61,18 +62,27 @@ internal static class NodePackages
 
         if (!HasScript(folder, "build"))
             return;
-        var stamp = new SourceStamp(Path.Combine(repository.Artifacts, "stamps", repository.Relative(folder).Replace(Path.DirectorySeparatorChar, '-')), [folder, .. besides]);
+        var stamp = new SourceStamp(Path.Combine(repository.Artifacts, "stamps", repository.Relative(folder).Replace(Path.DirectorySeparatorChar, '-')), [folder, .. besides ?? []]);
         if (stamp.IsCurrent() && (output is null || Directory.Exists(output)))
             return;
         report($"npm run build in {repository.Relative(folder)}");
         var sources = stamp.Take();
-        await RunAsync(repository, folder, ["run", "build"], cancel);
+        await RunAsync(npm ?? Npm, repository, folder, ["run", "build"], cancel);
         sources.Save();
     }
 
-    private static async Task RunAsync(Repository repository, string folder, string[] arguments, CancellationToken cancel)
+    private static async Task RunAsync(string npm, Repository repository, string folder, string[] arguments, CancellationToken cancel)
     {
-        var result = await ToolRun.RunAsync(Npm, arguments, folder, cancel, limit: TimeSpan.FromMinutes(10));
+        ToolResult result;
+        try
+        {
+            result = await ToolRun.RunAsync(npm, arguments, folder, cancel, limit: TimeSpan.FromMinutes(10));
+        }
+        catch (CommandException e)
+        {
+            throw new CommandException($"{repository.Relative(folder)} is built by npm, which comes with Node.js 20 or later (https://nodejs.org). {e.Message}", e);
+        }
+
         if (!result.Succeeded)
             throw new CommandException($"npm {string.Join(' ', arguments)} failed in {repository.Relative(folder)} (exit code {result.ExitCode}):\n{result.Output.TrimEnd()}");
     }

@@ -9,7 +9,8 @@ namespace DaprPlatform.Cli.Building;
 /// </summary>
 internal sealed class SourceStamp(string file, IReadOnlyList<string> paths)
 {
-    private static readonly HashSet<string> Skipped = ["node_modules", "bin", "obj", "artifacts", "dist", ".git", ".platform", ".dapr"];
+    // What a build itself writes among its sources is in folders called generated: it must not make the next build necessary.
+    private static readonly HashSet<string> Skipped = ["node_modules", "bin", "obj", "artifacts", "dist", "generated", ".git", ".platform", ".dapr"];
 
     private static readonly HashSet<string> Sources =
         [".cs", ".csproj", ".props", ".targets", ".slnx", ".proto", ".json", ".ts", ".tsx", ".mjs", ".js", ".css", ".html", ".svg", ".sql", ".resx", ".editorconfig"];

@@ -17,9 +17,10 @@ public sealed class EveryPageTests(MockFixture console)
         { "/", "Home", "console-home" }, { "/status", "Home", null }, { "/workflows", "Workflows", "console-workflows" }, { Retrying, "ORD-0000070194B", "console-order" },
         { Approved, "ORD-0000220FB61", null }, { Declined + "?turn=4&tab=logs", "ORD-0000370FCCD", null }, { Declined + "?tab=spans", "ORD-0000370FCCD", null }, { "/traces", "Traces", null },
         { "/traces/993437fa0217ce5d41c2a1c809c575c6", "Trace", "console-trace" }, { "/logs", "Logs", "console-logs" }, { "/metrics", "Metrics", "console-metrics" }, { "/audit", "Audit", null },
-        { "/dapr", "Dapr", "console-dapr" }, { "/dapr/configurations", "Dapr", null }, { "/dapr/subscriptions", "Dapr", null }, { "/dapr/topics?topic=order_created", "Dapr", null },
+        { "/dapr", "Dapr", "console-dapr" }, { "/dapr/configurations", "Dapr", null }, { "/dapr/subscriptions", "Dapr", null }, { "/dapr/topics?topic=order_created", "Dapr", "console-topics" },
+        { "/dapr/topics?topic=parcels", "Dapr", null }, { "/dapr/topics?topic=shop-bell", "Dapr", null },
         { "/dapr/dead-letters?letter=order_status_changed.dlq%2F0%2F3", "Dapr", "console-dead-letters" }, { "/dapr/state", "Dapr", null }, { "/dapr/items", "Dapr", null }, { "/dapr/resiliency", "Dapr", null },
-        { "/dapr/actors", "Dapr", null }, { "/dapr/jobs", "Dapr", null }, { "/dapr/locks", "Dapr", null }, { "/dapr/calls", "Dapr", null }, { "/nowhere", "There is no such page", null },
+        { "/dapr/actors?type=Basket", "Dapr", null }, { "/dapr/jobs", "Dapr", null }, { "/dapr/locks", "Dapr", null }, { "/dapr/calls", "Dapr", null }, { "/nowhere", "There is no such page", null },
     };
 
     [Theory]
@@ -78,6 +79,53 @@ public sealed class EveryPageTests(MockFixture console)
         await page.Keyboard.PressAsync("Enter");
         await page.WaitForURLAsync("**" + Approved);
         await LoadedAsync(page, "ORD-0000220FB61");
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task The_events_of_a_history_are_gone_through_by_keyboard()
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync(Retrying);
+        await LoadedAsync(page, "ORD-0000070194B");
+        var events = page.GetByRole(AriaRole.List, new() { NameRegex = new("^History") }).GetByRole(AriaRole.Button, new() { NameRegex = new("^event ") });
+        // One of them is in the order of the Tab key.
+        await page.Locator("button[data-event][tabindex='0']").FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page.Locator("button[data-event]:focus")).ToHaveAttributeAsync("aria-pressed", "true");
+        var first = await page.Locator("button[data-event]:focus").GetAttributeAsync("data-event");
+        await page.Keyboard.PressAsync("ArrowDown");
+        await Assertions.Expect(page.Locator("button[data-event]:focus")).Not.ToHaveAttributeAsync("data-event", first!);
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page.Locator("button[data-event]:focus")).ToHaveAttributeAsync("aria-pressed", "true");
+        await page.Keyboard.PressAsync("ArrowUp");
+        await Assertions.Expect(page.Locator("button[data-event]:focus")).ToHaveAttributeAsync("data-event", first!);
+        Assert.NotEqual(0, await events.CountAsync());
+        await Look.AssertAccessibleAsync(page);
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task What_somebody_else_changes_is_seen_without_asking()
+    {
+        // One of its own: it is changed.
+        await using var own = await MockConsole.StartAsync();
+        await using var visitor = await console.VisitAsync(own);
+        var items = await visitor.OpenAsync("/dapr/items");
+        await LoadedAsync(items, "Dapr");
+        var state = await visitor.OpenAsync("/dapr/state");
+        await LoadedAsync(state, "Dapr");
+        var keys = state.GetByRole(AriaRole.List, new() { Name = "Keys" });
+        var key = await keys.GetByRole(AriaRole.Button).First.Locator("span").First.InnerTextAsync();
+        await state.GetByText("Live", new() { Exact = true }).WaitForAsync();
+        await items.GetByText("Live", new() { Exact = true }).WaitForAsync();
+
+        var other = visitor.Context.APIRequest;
+        var headers = new Dictionary<string, string> { ["X-Console"] = "1" };
+        await other.PutAsync("/api/v1/dapr/configuration/configstore/approval-threshold", new() { DataObject = new { value = "77777" }, Headers = headers });
+        await items.GetByRole(AriaRole.Cell, new() { Name = "77777" }).WaitForAsync();
+        await other.DeleteAsync($"/api/v1/dapr/state/basket/statestore/{Uri.EscapeDataString(key)}", new() { Headers = headers });
+        await Assertions.Expect(keys.GetByText(key, new() { Exact = true })).ToHaveCountAsync(0);
         visitor.AssertQuiet();
     }
 

@@ -1,6 +1,6 @@
-// Names for what the console's HTTP API says (schema.ts is made from its OpenAPI document: npm run api), and the messages of its stream, which the document does not
+// Names for what the console's HTTP API says (generated/schema.ts is made from its OpenAPI document: npm run api), and the messages of its stream, which the document does not
 // have. Times are ISO 8601 in UTC, durations milliseconds, money minor units; what is null is left out.
-import type { components } from './schema';
+import type { components } from './generated/schema';
 
 type Schemas = components['schemas'];
 
