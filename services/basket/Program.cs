@@ -14,7 +14,7 @@ builder.Services.AddSingleton(BasketOptions.From(builder.Configuration));
 builder.Services.AddSingleton<BasketMetrics>();
 builder.Services.AddScoped<BasketShelf>();
 builder.Services.AddScoped<IBaskets>(provider => provider.GetRequiredService<BasketShelf>());
-builder.Services.AddEventHandler<OrderStatusChanged, OrderConfirmedHandler>();
+builder.Services.AddEventBatchHandler<OrderStatusChanged, OrderConfirmedHandler>();
 
 var app = builder.Build();
 app.UseServiceDefaults();

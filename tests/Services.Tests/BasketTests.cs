@@ -103,7 +103,7 @@ public sealed class BasketTests
     }
 
     private Task ConfirmedAsync(DateTimeOffset at) => new OrderConfirmedHandler(Shelf()).HandleAsync(
-        new OrderStatusChanged("ORD-1", _user.ToString(), 1, "CONFIRMED", "PENDING", null, 1, "USD", at), new EventContext("1", "", ""), Cancel);
+        [new DeliveredEvent<OrderStatusChanged>(new OrderStatusChanged("ORD-1", _user.ToString(), 1, "CONFIRMED", "PENDING", null, 1, "USD", at), new EventContext("1", "", ""))], Cancel);
 
     private BasketShelf Shelf()
     {

@@ -7,6 +7,7 @@ using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Metrics;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.Services.Tests.Fixtures;
+using Grpc.Core;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using NSubstitute;
@@ -21,6 +22,7 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(30);
     private readonly ConcurrentQueue<string> _published = new();
     private readonly DaprClient _dapr = Substitute.For<DaprClient>();
+    private readonly FakeBroker _broker = new();
     // Of this test alone: a timer of the relay before goes a little later than the relay itself.
     private readonly ManualTime _clock = new();
 
@@ -181,6 +183,36 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
             new([.. failed.Select(e => new BulkPublishResponseFailedEntry<OutboxEnvelope>(new BulkPublishEntry<OutboxEnvelope>("1", e, "application/cloudevents+json"), "refused"))]);
     }
 
+    [Fact(Timeout = 300_000)]
+    public async Task Events_of_many_keys_go_by_one_call_for_each_topic()
+    {
+        await EmptyAsync();
+        var calls = new ConcurrentQueue<string[]>();
+        _broker.Publish = (topic, messages) =>
+        {
+            Assert.Equal(UserRegistered.Topic, topic);
+            calls.Enqueue([.. messages.Select(m => m.PartitionKey)]);
+        };
+        foreach (var key in new[] { "a", "b", "a" })
+            await SaveAsync(key);
+        await RunAsync(() => _clock.WaitedForAsync(Pause).WaitAsync(Cancel), _broker);
+        Assert.Equal([["a", "b", "a"]], calls);
+        Assert.Empty(_published);
+        Assert.All(await RowsAsync(), r => Assert.NotNull(r.SentAt));
+    }
+
+    [Fact(Timeout = 300_000)]
+    public async Task One_event_that_the_broker_refuses_among_many_holds_up_no_other_key()
+    {
+        await EmptyAsync();
+        _broker.Publish = static (_, _) => throw new RpcException(new Status(StatusCode.Internal, "one is too large"));
+        PublishWith(envelope => envelope.Subject == "bad" ? throw new InvalidOperationException("Refused.") : Task.CompletedTask);
+        foreach (var key in new[] { "bad", "good", "better" })
+            await SaveAsync(key);
+        await RunAsync(() => _clock.WaitedForAsync(FirstBackOff).WaitAsync(Cancel), _broker);
+        Assert.Equal([("bad", false), ("good", true), ("better", true)], (await RowsAsync()).Select(r => (r.PartitionKey, r.SentAt is not null)));
+    }
+
     private void PublishWith(Func<OutboxEnvelope, Task> publish) =>
         _dapr.PublishEventAsync<OutboxEnvelope>(default!, default!, default!, default(Dictionary<string, string>)!, default).ReturnsForAnyArgs(async call =>
         {
@@ -189,12 +221,12 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
             _published.Enqueue(envelope.Subject!);
         });
 
-    private async Task RunAsync(Func<Task> meanwhile)
+    private async Task RunAsync(Func<Task> meanwhile, IBulkBroker? broker = null)
     {
         var services = orders.Services;
         services.GetRequiredService<MigrationState<OrdersDb>>().Complete();
         services.GetRequiredService<OutboxSignal>().Set();
-        using var relay = ActivatorUtilities.CreateInstance<OutboxRelay<OrdersDb>>(services, new OutboxPublisher(_dapr, services.GetRequiredService<ServiceName>()), _clock);
+        using var relay = ActivatorUtilities.CreateInstance<OutboxRelay<OrdersDb>>(services, new OutboxPublisher(_dapr, services.GetRequiredService<ServiceName>(), lag: null, broker), _clock);
         await relay.StartAsync(Cancel);
         try
         {
@@ -231,4 +263,15 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
 
     private Task<List<OutboxMessage>> RowsAsync() =>
         orders.AsAsync<OrdersDb, List<OutboxMessage>>(db => db.Set<OutboxMessage>().AsNoTracking().OrderBy(m => m.Id).ToListAsync(Cancel));
+
+    private sealed class FakeBroker : IBulkBroker
+    {
+        public Action<string, IReadOnlyList<OutboxMessage>> Publish { get; set; } = static (_, _) => { };
+
+        public async Task PublishAsync(string topic, IReadOnlyList<OutboxMessage> messages, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            Publish(topic, messages);
+        }
+    }
 }

@@ -178,11 +178,12 @@ public sealed class SagaTests(OrdersFixture orders, InventoryFixture inventory, 
         {
             var told = new PaymentProcessed(
                 order.ToString(), new PaymentId(payment.Id).ToString(), _user.ToString(), true, null, payment.AmountMinor, payment.Currency, orders.Clock.GetUtcNow());
-            await orders.AsAsync<IServiceProvider, EventOutcome>(provider =>
+            await orders.AsAsync<IServiceProvider, int>(async provider =>
             {
                 var chain = new OrderChain(provider.GetRequiredService<IOrderLedger>(), new LocalStock(inventory), provider.GetRequiredService<WorkflowStarter>());
                 var handler = new PaymentProcessedHandler(provider.GetRequiredService<OrdersDb>(), new LocalCharges(payments), chain);
-                return handler.HandleAsync(told, new EventContext("1", told.CloudEventType, "payments"), Cancel);
+                await handler.HandleAsync([new DeliveredEvent<PaymentProcessed>(told, new EventContext("1", told.CloudEventType, "payments"))], Cancel);
+                return 0;
             });
         }
     }

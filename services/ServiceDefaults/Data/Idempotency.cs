@@ -60,12 +60,16 @@ public static class Idempotency
     {
         var record = await db.Set<IdempotencyRecord>().AsNoTracking()
             .FirstOrDefaultAsync(r => r.UserId == userId && r.Operation == operation && r.Key == key, cancellationToken);
-        if (record is null)
-            return null;
-        if (!record.RequestHash.AsSpan().SequenceEqual(requestHash))
-            throw Refusals.Unprocessable("idempotency-key-reused", "This Idempotency-Key was used with another request.");
-        return parser.ParseFrom(record.Response);
+        return record is null ? null : ReadAnswer(record.RequestHash, requestHash, record.Response, parser);
     }
+
+    /// <summary>The stored answer.</summary>
+    /// <exception cref="ProblemException">422: the key was used with another body.</exception>
+    public static TResponse ReadAnswer<TResponse>(byte[] storedHash, byte[] requestHash, byte[] response, MessageParser<TResponse> parser)
+        where TResponse : class, IMessage<TResponse> =>
+        storedHash.AsSpan().SequenceEqual(requestHash)
+            ? parser.ParseFrom(response)
+            : throw Refusals.Unprocessable("idempotency-key-reused", "This Idempotency-Key was used with another request.");
 
     /// <summary>Remembers the answer together with whatever else the context saves next.</summary>
     public static void RememberAnswer(

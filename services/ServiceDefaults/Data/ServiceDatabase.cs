@@ -23,7 +23,7 @@ public static class ServiceDatabase
         services.AddDbContextPool<TContext>(
             (provider, options) => options
                 .UseNpgsql(connectionString)
-                .AddInterceptors(new OutboxSignalInterceptor(provider.GetRequiredService<OutboxSignal>()), NoSavepoints.Instance)
+                .AddInterceptors(new OutboxSignalInterceptor(provider.GetRequiredService<OutboxSignal>()), FewerTrips.Instance)
                 // The statements of a workflow step are not news.
                 .ConfigureWarnings(warnings => warnings.Log((RelationalEventId.CommandExecuted, Microsoft.Extensions.Logging.LogLevel.Debug))),
             poolSize: 32);

@@ -121,7 +121,7 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
         if (request.Path == Ignored)
             return statuses;
         // An entry that is no CloudEvent has no data, and is refused as malformed.
-        var events = request.Entries.Select(e => new RawEvent(e.CloudEvent?.Data.Memory ?? default, new EventContext(e.CloudEvent?.Id ?? "", e.CloudEvent?.Type ?? "", e.CloudEvent?.Source ?? ""))).ToList();
+        var events = request.Entries.Select(Read).ToList();
         var failures = route.DispatchMany is { } many
             ? await many(_provider, events, call.CancellationToken)
             : await EventBatches.OneByOneAsync(route, _provider, events, call.CancellationToken);
@@ -138,6 +138,11 @@ internal sealed partial class AppCallbackService : AppCallback.AppCallbackBase
             Explain(call, first is MalformedEventException || failures.FirstOrDefault(f => f is not null) is MalformedEventException ? failures.First(f => f is not null)!.Message : $"{first.GetType().Name}: {first.Message}");
         return statuses;
     }
+
+    private static RawEvent Read(TopicEventBulkRequestEntry entry) =>
+        entry.CloudEvent is { } said
+            ? new RawEvent(said.Data.Memory, new EventContext(said.Id, said.Type, said.Source, said.Extensions?.Fields.GetValueOrDefault("traceparent")?.StringValue))
+            : new RawEvent(default, new EventContext("", "", ""));
 
     private static void Explain(ServerCallContext call, string cause) =>
         call.ResponseTrailers.Add(CauseTrailer, Encoding.UTF8.GetBytes(cause.Length <= LongestCause ? cause : cause[..LongestCause]));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.ServiceDefaults.Problems;
@@ -18,7 +19,16 @@ public enum EventOutcome
 
 /// <param name="Id">The CloudEvent's id.</param>
 /// <param name="Type">Its type, with the version.</param>
-public sealed record EventContext(string Id, string Type, string Source);
+/// <param name="Source">Who published it.</param>
+/// <param name="TraceParent">Of a bulk delivery: the trace that the event is part of, where it says so. The call of a single delivery says it by itself.</param>
+public sealed record EventContext(string Id, string Type, string Source, string? TraceParent = null)
+{
+    /// <summary>Goes on with the trace of an event among others; null where there is nothing to go on with.</summary>
+    public Activity? Resume(string name) =>
+        TraceParent is { } parent && ActivityContext.TryParse(parent, null, isRemote: true, out var trace)
+            ? new Activity(name).SetParentId(trace.TraceId, trace.SpanId, trace.TraceFlags).Start()
+            : null;
+}
 
 /// <summary>Reacts to one kind of event. Changes the service's context and does not save it; throws what should be tried again.</summary>
 public interface IEventHandler<in TEvent>

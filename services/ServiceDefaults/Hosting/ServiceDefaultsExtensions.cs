@@ -59,6 +59,7 @@ public static class ServiceDefaultsExtensions
         services.AddFaultFlag<BrokerLag>(builder.Configuration);
         services.AddSingleton<SlowCallsInterceptor>();
         services.AddSingleton<AppCallbackService>();
+        services.AddSingleton<IBulkBroker, BulkBroker>();
         services.AddSingleton<OutboxPublisher>();
         services.AddSingleton<ServingState>();
         services.AddSingleton<IHealthCheckPublisher>(static provider => provider.GetRequiredService<ServingState>());

@@ -51,7 +51,11 @@ public static class OutboxModel
     /// <summary>Publishes the event if, and only if, the context's changes are committed.</summary>
     public static void Publish<TEvent>(this DbContext db, TEvent integrationEvent, DateTimeOffset now)
         where TEvent : IIntegrationEvent =>
-        db.Set<OutboxMessage>().Add(new OutboxMessage
+        db.Set<OutboxMessage>().Add(MessageOf(integrationEvent, now));
+
+    /// <summary>The row of an event, for a statement that writes it itself; who runs the statement wakes the relay (<see cref="OutboxSignal"/>).</summary>
+    public static OutboxMessage MessageOf<TEvent>(TEvent integrationEvent, DateTimeOffset now)
+        where TEvent : IIntegrationEvent => new()
         {
             EventId = Guid.CreateVersion7(now),
             Topic = TEvent.Topic,
@@ -60,5 +64,5 @@ public static class OutboxModel
             Data = JsonSerializer.Serialize(integrationEvent, EventJson.Options),
             TraceParent = Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id } ? id : null,
             OccurredAt = now,
-        });
+        };
 }

@@ -3,11 +3,12 @@ using Dapr.Client;
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.ServiceDefaults.FaultFlags;
 using DaprPlatform.ServiceDefaults.Metrics;
+using Grpc.Core;
 
 namespace DaprPlatform.ServiceDefaults.Outbox;
 
 /// <summary>Publishes events, those of one partition key in their order.</summary>
-internal sealed class OutboxPublisher(DaprClient dapr, ServiceName service, BrokerLag? lag = null)
+internal sealed class OutboxPublisher(DaprClient dapr, ServiceName service, BrokerLag? lag = null, IBulkBroker? broker = null)
 {
     private const int Concurrency = 16;
 
@@ -18,7 +19,8 @@ internal sealed class OutboxPublisher(DaprClient dapr, ServiceName service, Brok
         Exception? failure = null;
         if (lag?.Value is { Ticks: > 0 } delay)
             await Task.Delay(delay, cancellationToken);
-        var groups = batch.GroupBy(m => (m.Topic, m.PartitionKey)).Select(g => g.ToArray());
+        var left = await Task.WhenAll(batch.GroupBy(m => m.Topic).Select(g => PublishTopicAsync([.. g], sent, cancellationToken)));
+        var groups = left.SelectMany(topic => topic.GroupBy(m => m.PartitionKey)).Select(g => g.ToArray());
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(groups, options, async (group, token) =>
         {
@@ -33,6 +35,24 @@ internal sealed class OutboxPublisher(DaprClient dapr, ServiceName service, Brok
             }
         });
         return (sent, failure ?? (sent.Count < batch.Count ? new InvalidOperationException("The broker refused some of the events.") : null));
+    }
+
+    /// <summary>All events of a topic by one call. What is left where that failed goes key by key: which of them did it nobody says, and the others must not wait for it.</summary>
+    private async Task<IReadOnlyList<OutboxMessage>> PublishTopicAsync(OutboxMessage[] messages, ConcurrentBag<long> sent, CancellationToken cancellationToken)
+    {
+        if (broker is null || messages.Length == 1)
+            return messages;
+        try
+        {
+            await broker.PublishAsync(messages[0].Topic, messages, cancellationToken);
+        }
+        catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return messages;
+        }
+        foreach (var message in messages)
+            sent.Add(message.Id);
+        return [];
     }
 
     /// <summary>How many of the group, from its start, are published.</summary>

@@ -16,7 +16,6 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
     where TContext : DbContext
 {
     private const int BatchSize = 200;
-    private const long AdvisoryLock = 0x6f7574626f78;
     // Under load a batch per commit would cost more than the events themselves.
     internal static readonly TimeSpan MinInterval = TimeSpan.FromMilliseconds(50);
     // Another replica may have died between its commit and its relay.
@@ -90,33 +89,27 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
     private async Task<int> RelayBatchAsync(CancellationToken cancellationToken)
     {
         await using var scope = _scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<TContext>();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        // One relay at a time, or two replicas would publish one order's events out of order. Losing a mark costs a duplicate, so it need not be synced.
-        await db.Database.ExecuteSqlAsync(
-            $"SELECT pg_advisory_xact_lock({AdvisoryLock}), set_config('synchronous_commit', 'off', true)", cancellationToken);
-        var batch = await db.Set<OutboxMessage>().AsNoTracking().Where(m => m.SentAt == null).OrderBy(m => m.Id).Take(BatchSize).ToListAsync(cancellationToken);
-        if (batch.Count == 0)
+        var table = new OutboxTable(scope.ServiceProvider.GetRequiredService<TContext>());
+        await using var batch = await table.TakeAsync(BatchSize, cancellationToken);
+        if (batch.Messages.Count == 0)
         {
             Volatile.Write(ref _oldestPending, 0);
             return 0;
         }
 
-        Volatile.Write(ref _oldestPending, batch[0].OccurredAt.UtcTicks);
-        var (sent, failure) = await _publisher.PublishAsync(batch, cancellationToken);
+        Volatile.Write(ref _oldestPending, batch.Messages[0].OccurredAt.UtcTicks);
+        var (sent, failure) = await _publisher.PublishAsync(batch.Messages, cancellationToken);
         var now = _time.GetUtcNow();
         if (sent.Count > 0)
         {
-            var ids = sent.ToArray();
-            await db.Set<OutboxMessage>().Where(m => ids.Contains(m.Id)).ExecuteUpdateAsync(set => set.SetProperty(m => m.SentAt, now), cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
+            await batch.MarkAsync(sent, now, cancellationToken);
             _published.Add(sent.Count, new KeyValuePair<string, object?>("service", _service));
-            _lag.Record((now - batch[0].OccurredAt).TotalSeconds, new KeyValuePair<string, object?>("service", _service));
+            _lag.Record((now - batch.Messages[0].OccurredAt).TotalSeconds, new KeyValuePair<string, object?>("service", _service));
         }
         if (failure is not null)
             throw failure;
         Volatile.Write(ref _oldestPending, 0);
-        return batch.Count;
+        return batch.Messages.Count;
     }
 
     private Measurement<double> OldestPending()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Dapr.Client;
 using DaprPlatform.Contracts.Baskets;
 using DaprPlatform.Contracts.Inventory;
@@ -54,14 +55,20 @@ internal sealed class BasketShelf(
         throw Refusals.EtagMismatch();
     }
 
-    /// <summary>Empties a basket that was not changed since. A basket changed later is for the next order.</summary>
-    public async Task ClearAsync(string userId, DateTimeOffset orderedAt, CancellationToken cancellationToken)
+    /// <summary>Empties the baskets that were not changed since. A basket changed later is for the next order.</summary>
+    /// <param name="orderedAt">By user.</param>
+    /// <param name="cancellationToken">Ends the try.</param>
+    public async Task ClearAsync(IReadOnlyDictionary<string, DateTimeOffset> orderedAt, CancellationToken cancellationToken)
     {
-        var key = KeyOf(userId);
-        var (basket, etag) = await ReadAsync(key, cancellationToken);
-        // A change that wins the race is a change after the order.
-        if (basket.Lines.Count > 0 && basket.UpdatedAt <= orderedAt && await TryWriteAsync(key, new StoredBasket([], time.GetUtcNow()), etag, cancellationToken))
-            metrics.Happened("cleared");
+        var users = orderedAt.ToDictionary(o => KeyOf(o.Key), o => o.Value, StringComparer.Ordinal);
+        // Most have been empty for long, or never were: one look finds those that are not.
+        foreach (var found in await dapr.GetBulkStateAsync(Store, [.. users.Keys], parallelism: null, cancellationToken: cancellationToken))
+        {
+            // A change that wins the race is a change after the order.
+            if (found.Value.Length > 0 && JsonSerializer.Deserialize<StoredBasket>(found.Value, JsonSerializerOptions.Web) is { Lines.Count: > 0 } basket && basket.UpdatedAt <= users[found.Key]
+                && await TryWriteAsync(found.Key, new StoredBasket([], time.GetUtcNow()), found.ETag, cancellationToken))
+                metrics.Happened("cleared");
+        }
     }
 
     private static List<StoredLine> Validate(PutBasketRequest request)

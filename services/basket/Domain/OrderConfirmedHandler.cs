@@ -4,15 +4,16 @@ using DaprPlatform.ServiceDefaults.Events;
 
 namespace DaprPlatform.Basket.Domain;
 
-/// <summary>Empties the basket of whoever's order was confirmed. Repeating it changes nothing: a basket filled again is newer than the event.</summary>
-internal sealed class OrderConfirmedHandler(BasketShelf baskets) : IEventHandler<OrderStatusChanged>
+/// <summary>Empties the baskets of those whose orders were confirmed. Repeating it changes nothing: a basket filled again is newer than the event.</summary>
+internal sealed class OrderConfirmedHandler(BasketShelf baskets) : IEventBatchHandler<OrderStatusChanged>
 {
-    public async Task<EventOutcome> HandleAsync(OrderStatusChanged integrationEvent, EventContext context, CancellationToken cancellationToken)
+    public Task HandleAsync(IReadOnlyList<DeliveredEvent<OrderStatusChanged>> events, CancellationToken cancellationToken)
     {
-        if (!UserId.TryParse(integrationEvent.UserId, out _))
-            throw new MalformedEventException($"'{integrationEvent.UserId}' is not a user id.");
-        if (integrationEvent.Status == "CONFIRMED")
-            await baskets.ClearAsync(integrationEvent.UserId, integrationEvent.OccurredAt, cancellationToken);
-        return EventOutcome.NoEffect;
+        foreach (var told in events)
+            if (!UserId.TryParse(told.Event.UserId, out _))
+                throw new MalformedEventException($"'{told.Event.UserId}' is not a user id.");
+        // Of several orders of one user the last: a basket older than it was for one of them.
+        var confirmed = events.Select(e => e.Event).Where(e => e.Status == "CONFIRMED").GroupBy(e => e.UserId).ToDictionary(g => g.Key, g => g.Max(e => e.OccurredAt));
+        return confirmed.Count == 0 ? Task.CompletedTask : baskets.ClearAsync(confirmed, cancellationToken);
     }
 }

@@ -15,7 +15,7 @@ namespace DaprPlatform.Inventory.Domain;
 /// Moves stock between available, reserved and sold. Every step is one transaction with its event and is decided by the order's reservation row, so that
 /// repeating a step changes nothing and a step that comes too late (behind a release) is refused. Rows of products are always locked in order of SKU.
 /// </summary>
-internal sealed class StockKeeper(InventoryDb db, StockOptions options, ReservationExpiry expiry, StockMetrics metrics, TimeProvider time)
+internal sealed class StockKeeper(InventoryDb db, StockOptions options, ReservationExpiry expiry, StockMetrics metrics, OutboxSignal outbox, TimeProvider time)
 {
     /// <summary>All lines or none. Without <paramref name="hold"/> the reservation expires after the configured time.</summary>
     /// <param name="order">Whose lines they are.</param>
@@ -31,12 +31,13 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         var quantities = lines.Select(l => l.Quantity).ToArray();
         try
         {
-            var result = await TryReserveAsync(order, skus, quantities, hold, mode, cancellationToken)
+            var result = await ReserveAtOnceAsync(order, skus, quantities, hold, mode, cancellationToken)
+                ?? await TryReserveAsync(order, skus, quantities, hold, mode, cancellationToken)
                 ?? await RefuseAsync(order, skus, quantities, mode, cancellationToken);
             metrics.Operation("reserve", result.Outcome.ToString());
             return result;
         }
-        catch (DbUpdateException e) when (Faults.IsUniqueViolation(e, "pk_reservations"))
+        catch (Exception e) when (Faults.IsUniqueViolation(e, "pk_reservations"))
         {
             // Another attempt for this order, or its release, was here before: its outcome stands.
             db.ChangeTracker.Clear();
@@ -63,6 +64,13 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
     /// <summary>Reserved becomes sold.</summary>
     public async Task<ReservationResult> CommitAsync(OrderId order, CancellationToken cancellationToken)
     {
+        var now = time.GetUtcNow();
+        if (await db.CommitAsync(order.Value, now, OutboxModel.MessageOf(new StockEvent(StockEvent.Committed, order.ToString(), [], null, now), now), cancellationToken))
+        {
+            outbox.Set();
+            metrics.Operation("commit", nameof(Outcome.Done));
+            return Done(null);
+        }
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var reservation = await LockAsync(order, cancellationToken);
         var result = reservation switch
@@ -103,6 +111,21 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         return true;
     }
 
+    /// <summary>The usual case by one statement; null when it is none.</summary>
+    private async Task<ReservationResult?> ReserveAtOnceAsync(
+        OrderId order, string[] skus, int[] quantities, bool hold, string mode, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var reservation = NewReservation(order, skus, quantities, hold, now);
+        var reserved = OutboxModel.MessageOf(new StockReserved(order.ToString(), Items(reservation.Lines), reservation.ExpiresAt, now, mode), now);
+        if (!await db.ReserveAsync(reservation, skus, quantities, options.LowStockThreshold, reserved, cancellationToken))
+            return null;
+        outbox.Set();
+        if (reservation.ExpiresAt is { } at)
+            await expiry.ScheduleAsync(order, at, cancellationToken);
+        return Done(reservation.ExpiresAt);
+    }
+
     private async Task<ReservationResult?> TryReserveAsync(
         OrderId order, string[] skus, int[] quantities, bool hold, string mode, CancellationToken cancellationToken)
     {
@@ -111,15 +134,7 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
         if (taken.Count != skus.Length)
             return null;
         var now = time.GetUtcNow();
-        var reservation = new Reservation
-        {
-            OrderId = order.Value,
-            State = hold ? ReservationState.Held : ReservationState.Reserved,
-            ExpiresAt = hold ? null : now + options.ReservationTtl,
-            CreatedAt = now,
-            UpdatedAt = now,
-            Lines = [.. skus.Zip(quantities, (sku, quantity) => new ReservationLine { Sku = sku, Quantity = quantity })],
-        };
+        var reservation = NewReservation(order, skus, quantities, hold, now);
         db.Reservations.Add(reservation);
         db.Publish(new StockReserved(order.ToString(), Items(reservation.Lines), reservation.ExpiresAt, now, mode), now);
         PublishLow(taken, now);
@@ -280,6 +295,16 @@ internal sealed class StockKeeper(InventoryDb db, StockOptions options, Reservat
             db.Publish(new StockEvent(kind, new OrderId(reservation.OrderId).ToString(), Items(reservation.Lines), null, reservation.UpdatedAt), reservation.UpdatedAt);
         return Done(null);
     }
+
+    private Reservation NewReservation(OrderId order, string[] skus, int[] quantities, bool hold, DateTimeOffset now) => new()
+    {
+        OrderId = order.Value,
+        State = hold ? ReservationState.Held : ReservationState.Reserved,
+        ExpiresAt = hold ? null : now + options.ReservationTtl,
+        CreatedAt = now,
+        UpdatedAt = now,
+        Lines = [.. skus.Zip(quantities, (sku, quantity) => new ReservationLine { Sku = sku, Quantity = quantity })],
+    };
 
     private async Task<ReservationResult> FinishAsync(IDbContextTransaction transaction, string step, ReservationResult result, CancellationToken cancellationToken)
     {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { DaprPubSubStatusEnum, type DaprClient, type DaprServer } from "@dapr/dapr";
-import type { Express, Request, Response } from "express";
+import type { Express, Request, RequestHandler, Response } from "express";
 import type { Inbox } from "./inbox";
 import { log } from "./log";
 import { orderMail, refundMail, type Letter, type Post } from "./mail";
@@ -13,19 +13,43 @@ const pubsub = "pubsub";
 /** The answer to the delivery that is handled; the SDK's handlers do not get it. */
 const answer = new AsyncLocalStorage<Response>();
 
+/** Many events of one delivery, as the sidecar posts them. */
+interface BulkEntry {
+  readonly entryId: string;
+  readonly event?: { readonly data?: unknown };
+}
+
 /** Subscribes to what customers are told about. Events that cannot be understood go to the dead-letter topic. */
-export async function subscribe(server: DaprServer, inbox: Inbox, post?: Post): Promise<void> {
+export async function subscribe(server: DaprServer, app: Express, inbox: Inbox, post?: Post): Promise<void> {
   const topics: readonly (readonly [string, (data: unknown) => Addressed, ((data: unknown) => Letter | undefined)?])[] = [
     ["order_status_changed", orderStatusChanged, orderMail],
     ["payment_refunded", paymentRefunded, refundMail],
     ["user_registered", userRegistered],
   ];
   for (const [topic, read, mail] of topics) {
+    const take = (data: unknown): Promise<DaprPubSubStatusEnum> => handle(topic, read, data, inbox, mail, post);
+    // Before the SDK's own handler of the same path, which takes the events of a delivery one after the other: each would wait for a write of its own.
+    app.post(`/${pubsub}--${topic.replaceAll("_", "-")}--default`, bulk(take));
     await server.pubsub.subscribeWithOptions(pubsub, topic, {
       deadLetterTopic: `${topic}.dlq`,
-      callback: (data: unknown) => handle(topic, read, data, inbox, mail, post),
+      bulkSubscribe: { enabled: true, maxMessagesCount: 100, maxAwaitDurationMs: 200 },
+      callback: take,
     });
   }
+}
+
+/** Takes the events of one delivery side by side; any other request is not its own. */
+export function bulk(take: (data: unknown) => Promise<DaprPubSubStatusEnum>): RequestHandler {
+  return (request, response, next) => {
+    const entries = (request.body as { entries?: unknown } | undefined)?.entries;
+    if (!Array.isArray(entries)) {
+      next();
+      return;
+    }
+    void Promise.all((entries as BulkEntry[]).map(async (entry) => ({ entryId: entry.entryId, status: await take(entry.event?.data) }))).then((statuses) => {
+      response.json({ statuses });
+    }, next);
+  };
 }
 
 /** An event is taken when its message is stored and, where one is written, its mail is sent; both are the same however often it is told. */

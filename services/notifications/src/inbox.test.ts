@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DaprPubSubStatusEnum } from "@dapr/dapr";
-import { handle } from "./app";
+import type { NextFunction, Request, Response } from "express";
+import { bulk, handle } from "./app";
 import { Inbox, merge, type Store } from "./inbox";
 import { userRegistered, type Message } from "./messages";
 
@@ -76,4 +77,31 @@ test("an event is acknowledged only when its message is stored", async () => {
   store.failing = false;
   assert.equal(await handle("user_registered", userRegistered, event, inbox), DaprPubSubStatusEnum.SUCCESS);
   assert.equal(await handle("user_registered", userRegistered, { nonsense: true }, inbox), DaprPubSubStatusEnum.DROP);
+});
+
+test("the events of one delivery are one write, each with an answer of its own", async () => {
+  const store = new FakeStore();
+  const inbox = new Inbox(store);
+  const entry = (entryId: string, data: unknown): unknown => ({ entryId, event: { data } });
+  const joined = (user: string): unknown => ({ user_id: user, first_name: "Ada", occurred_at: "2025-01-01T00:00:00Z" });
+  const entries = [entry("1", joined("USR-1")), entry("2", { nonsense: true }), entry("3", joined("USR-2")), { entryId: "4" }];
+  const answer = await new Promise((done, failed) => {
+    const take = (data: unknown): Promise<DaprPubSubStatusEnum> => handle("user_registered", userRegistered, data, inbox);
+    bulk(take)({ body: { entries } } as Request, { json: done, setHeader: () => undefined } as unknown as Response, failed as NextFunction);
+  });
+  assert.deepEqual(answer, {
+    statuses: [
+      { entryId: "1", status: "SUCCESS" },
+      { entryId: "2", status: "DROP" },
+      { entryId: "3", status: "SUCCESS" },
+      { entryId: "4", status: "DROP" },
+    ],
+  });
+  assert.equal(store.writes, 1);
+});
+
+test("a delivery of a single event is left to the SDK", () => {
+  let passed = 0;
+  bulk(() => Promise.reject(new Error("not mine")))({ body: { data: {} } } as Request, {} as Response, () => passed++);
+  assert.equal(passed, 1);
 });

@@ -48,6 +48,8 @@ export class Inbox {
 
   private async drain(): Promise<void> {
     this.writing = true;
+    // The events of one delivery come in the same moment: they go together.
+    await Promise.resolve();
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, maxBatch);
       try {

@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const inbox = new Inbox(daprStore(server.client));
   const sink = await startSink(process.env["SMTP_SINK_PORT"]);
   routes(app, inbox, () => server.client, sink);
-  await subscribe(server, inbox, postOffice(server, process.env["MAIL_BINDING"]));
+  await subscribe(server, app, inbox, postOffice(server, process.env["MAIL_BINDING"]));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       log("Information", "Stopping", { signal });

@@ -10,6 +10,7 @@ using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.ServiceDefaults.Problems;
 using Google.Protobuf;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using OrderItem = DaprPlatform.Contracts.Orders.OrderItem;
 using OrderMessage = DaprPlatform.Contracts.Orders.Order;
 
@@ -25,6 +26,7 @@ internal sealed class OrderBook(
     OrderFactsCache cache,
     OrderWaiters waiters,
     OrderMetrics metrics,
+    OutboxSignal outbox,
     CurrentUser user,
     TimeProvider time) : IOrderBook
 {
@@ -32,6 +34,9 @@ internal sealed class OrderBook(
     private const int MaxQuantity = 100;
     private const string DefaultToken = "tok_approve";
     private const int MaxRaces = 3;
+    private const string Operation = "place-order";
+    // The database gives the number.
+    private const long NotNumbered = 0;
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     public async Task<PlaceOrderResponse> PlaceOrderAsync(PlaceOrderRequest request, CancellationToken cancellationToken)
@@ -41,20 +46,27 @@ internal sealed class OrderBook(
         var quantities = Validate(request, method);
         var key = request.IdempotencyKey;
         var hash = key.Length == 0 ? [] : HashOf(request);
-        if (await FindAnswerAsync(owner, key, hash, cancellationToken) is { } known)
-            return known;
-        var prices = await PriceAsync(quantities.Keys, cancellationToken);
+        Dictionary<string, PricedProduct> prices;
+        try
+        {
+            prices = await PriceAsync(quantities.Keys, cancellationToken);
+        }
+        catch (Exception) when (key.Length > 0 && !cancellationToken.IsCancellationRequested)
+        {
+            // A repetition is answered as it was, whatever has become of the products.
+            if (await FindAnswerAsync(owner, key, hash, cancellationToken) is { } known)
+                return known;
+            throw;
+        }
         for (var race = 0; ; race++)
         {
             try
             {
                 return await AcceptAsync(request, owner, method, quantities, prices, key, hash, cancellationToken);
             }
-            catch (DbUpdateException e) when (race < MaxRaces && Idempotency.IsLostRace(e))
+            catch (PostgresException e) when (race < MaxRaces && Idempotency.IsLostRace(e))
             {
-                db.ChangeTracker.Clear();
-                if (await FindAnswerAsync(owner, key, hash, cancellationToken) is { } answer)
-                    return answer;
+                // Next time it is known.
             }
         }
     }
@@ -64,10 +76,16 @@ internal sealed class OrderBook(
         var id = Parse(request.OrderId);
         var started = time.GetTimestamp();
         var atMost = TimeSpan.FromSeconds(Math.Clamp(request.WaitSeconds, 0, 30));
-        // The whole order is read once, at the end.
-        while (atMost - time.GetElapsedTime(started) is var left && left > TimeSpan.Zero
-            && !await waiters.WaitAsync(id, left < LookAgain ? left : LookAgain, (order, token) => IsNewsAsync(order, request.KnownChanges, token), cancellationToken))
+        // The whole order is read once, at the end, and where it was decided here not at all.
+        for (var looks = 0; atMost - time.GetElapsedTime(started) is var left && left > TimeSpan.Zero; looks++)
         {
+            var first = looks == 0;
+            var (isDecided, outcome) = await waiters.WaitAsync(
+                id, left < LookAgain ? left : LookAgain, (order, token) => IsNewsAsync(order, request.KnownChanges, first, token), cancellationToken);
+            if (outcome is not null && (user.IsOperator || outcome.UserId == user.Id.ToString()))
+                return outcome;
+            if (isDecided)
+                break;
         }
         return OrderMessages.ToMessage(await FindAsync(id, cancellationToken));
     }
@@ -200,13 +218,7 @@ internal sealed class OrderBook(
         CancellationToken cancellationToken)
     {
         var id = OrderId.New();
-        var now = time.GetUtcNow();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var number = (await db.Database.SqlQuery<long>(
-            $"""
-             INSERT INTO order_counters (user_id, last) VALUES ({owner.Value}, 1)
-             ON CONFLICT (user_id) DO UPDATE SET last = order_counters.last + 1 RETURNING last AS "Value"
-             """).ToListAsync(cancellationToken))[0];
+        var now = time.GetUtcNow().ToMicroseconds();
         var lines = quantities.Select((q, i) => new OrderLine
         {
             Position = i + 1,
@@ -222,7 +234,7 @@ internal sealed class OrderBook(
             UserId = owner.Value,
             // Waiting for a human takes a workflow.
             Mode = total > threshold.Value ? OrderModes.Orchestrated : mode.Value,
-            Number = number,
+            Number = NotNumbered,
             Currency = prices.Values.First().Currency,
             TotalMinor = total,
             ShippingAddress = request.ShippingAddress.Trim(),
@@ -232,15 +244,15 @@ internal sealed class OrderBook(
             Lines = lines,
         };
         order.Accept();
-        db.Orders.Add(order);
         var items = lines.Select(l => new OrderCreatedItem(l.Sku, l.Quantity, l.UnitPriceMinor)).ToArray();
-        db.Publish(new OrderCreated(id.ToString(), owner.ToString(), items, order.TotalMinor, order.Currency, now, order.Mode, number), now);
+        var created = OutboxModel.MessageOf(new OrderCreated(id.ToString(), owner.ToString(), items, order.TotalMinor, order.Currency, now, order.Mode, NotNumbered), now);
         var response = new PlaceOrderResponse { Order = OrderMessages.ToMessage(order) };
-        if (key.Length > 0)
-            db.RememberAnswer(owner.Value, "place-order", key, hash, response, now);
-        await db.SaveChangesAsync(cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        cache.Keep(id, OrderLedger.FactsOf(order));
+        var accepted = await db.AcceptAsync(order, created, Operation, key, hash, response.ToByteArray(), cancellationToken);
+        if (accepted.KnownResponse is { } answer)
+            return await RepeatedAsync(Idempotency.ReadAnswer(accepted.KnownHash!, hash, answer, PlaceOrderResponse.Parser), owner, cancellationToken);
+        response.Order.Number = accepted.Number;
+        cache.Keep(id, new KnownOrder(OrderLedger.FactsOf(order), response.Order));
+        outbox.Set();
         if (order.Mode == OrderModes.Orchestrated)
             workflows.Start(id);
         metrics.Entered(order);
@@ -251,17 +263,32 @@ internal sealed class OrderBook(
     {
         if (key.Length == 0)
             return null;
-        var answer = await db.FindAnswerAsync(owner.Value, "place-order", key, hash, PlaceOrderResponse.Parser, cancellationToken);
-        if (answer is not null)
-            answer.Replayed = true;
+        var answer = await db.FindAnswerAsync(owner.Value, Operation, key, hash, PlaceOrderResponse.Parser, cancellationToken);
+        return answer is null ? null : await RepeatedAsync(answer, owner, cancellationToken);
+    }
+
+    /// <summary>The answer as it was given: it was stored before the order had its number.</summary>
+    private async Task<PlaceOrderResponse> RepeatedAsync(PlaceOrderResponse answer, UserId owner, CancellationToken cancellationToken)
+    {
+        answer.Replayed = true;
+        if (answer.Order.Number == NotNumbered)
+        {
+            var id = Parse(answer.Order.Id).Value;
+            answer.Order.Number = await db.Orders.Where(o => o.Id == id && o.UserId == owner.Value).Select(o => o.Number).SingleAsync(cancellationToken);
+        }
         return answer;
     }
 
     /// <summary>Decided, or for a caller that knows so many changes, changed once more.</summary>
-    private async Task<bool> IsNewsAsync(OrderId id, int knownChanges, CancellationToken cancellationToken) =>
-        await Visible().Where(o => o.Id == id.Value).Select(o => (int?)o.HistoryLength).FirstOrDefaultAsync(cancellationToken) is { } length
+    private async Task<bool> IsNewsAsync(OrderId id, int knownChanges, bool first, CancellationToken cancellationToken)
+    {
+        // Nothing has happened to it in this process; what happens in another one is seen when the caller looks again.
+        if (first && cache.Find(id) is { Placed: { } placed } && (user.IsOperator || placed.UserId == user.Id.ToString()))
+            return false;
+        return await Visible().Where(o => o.Id == id.Value).Select(o => (int?)o.HistoryLength).FirstOrDefaultAsync(cancellationToken) is { } length
             ? length > Math.Max(1, knownChanges)
             : throw NoSuchOrder();
+    }
 
     // One query: a history is a handful of entries, so the product with the lines stays small.
     private async Task<Order> FindAsync(OrderId id, CancellationToken cancellationToken) =>
@@ -272,6 +299,7 @@ internal sealed class OrderBook(
     private async Task<Order> ChangeAsync(OrderId id, Action<Order> change, CancellationToken cancellationToken, Act act)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        cache.Forget(id);
         var owner = user.Id.Value;
         var rows = user.IsOperator
             ? db.Orders.FromSql($"SELECT * FROM orders WHERE id = {id.Value} FOR UPDATE")

@@ -1,23 +1,30 @@
 using System.Collections.Concurrent;
 using DaprPlatform.Contracts;
 using DaprPlatform.Workflows;
+using OrderMessage = DaprPlatform.Contracts.Orders.Order;
 
 namespace DaprPlatform.Orders.Domain;
 
-/// <summary>What never changes about the orders being decided, so that their steps need not read it again.</summary>
+/// <summary>What is known of the orders being decided, so that their steps need not read it again.</summary>
 internal sealed class OrderFactsCache
 {
     private const int Capacity = 10_000;
-    private readonly ConcurrentDictionary<OrderId, OrderFacts> _facts = new();
+    private readonly ConcurrentDictionary<OrderId, KnownOrder> _orders = new();
 
-    public OrderFacts? Find(OrderId order) => _facts.GetValueOrDefault(order);
+    public KnownOrder? Find(OrderId order) => _orders.GetValueOrDefault(order);
 
-    public void Keep(OrderId order, OrderFacts facts)
+    public void Keep(OrderId order, KnownOrder known)
     {
-        // Full means that many orders are stuck; then the database is the cache.
-        if (_facts.Count < Capacity)
-            _facts[order] = facts;
+        // Those that another replica decided stay until here. Forgotten is no more than read again.
+        if (_orders.Count >= Capacity)
+            _orders.Clear();
+        _orders[order] = known;
     }
 
-    public void Forget(OrderId order) => _facts.TryRemove(order, out _);
+    /// <summary>Something happened to the order.</summary>
+    public void Forget(OrderId order) => _orders.TryRemove(order, out _);
 }
+
+/// <param name="Facts">What never changes.</param>
+/// <param name="Placed">The order as it was accepted by this process, to which nothing has happened here since; null: it was accepted elsewhere, or changed.</param>
+internal sealed record KnownOrder(OrderFacts Facts, OrderMessage? Placed = null);

@@ -1,9 +1,12 @@
 using DaprPlatform.Contracts;
 using DaprPlatform.Contracts.Events;
 using DaprPlatform.Orders.Data;
+using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.Workflows;
+using Google.Protobuf.WellKnownTypes;
 using Microsoft.EntityFrameworkCore;
+using OrderMessage = DaprPlatform.Contracts.Orders.Order;
 
 namespace DaprPlatform.Orders.Domain;
 
@@ -15,6 +18,7 @@ internal sealed partial class OrderLedger(
     ApprovalThreshold threshold,
     ApprovalOptions approval,
     OrderMetrics metrics,
+    OutboxSignal outbox,
     TimeProvider time,
     ILogger<OrderLedger> logger)
     : IOrderLedger
@@ -23,18 +27,24 @@ internal sealed partial class OrderLedger(
 
     public TimeSpan ApprovalTimeout => approval.Timeout;
 
-    public Task<OrderState?> FindStateAsync(OrderId order, CancellationToken cancellationToken) =>
-        db.Orders.AsNoTracking().Where(o => o.Id == order.Value)
-            .Select(o => new OrderState(o.Status == OrderStatus.Pending, o.CancelRequestedAt != null)).FirstOrDefaultAsync(cancellationToken);
+    /// <remarks>
+    /// An order to which nothing has happened in this process is taken for pending without a look: what another one does to it meanwhile, the step that decides finds
+    /// out in the database, and every step before can be undone.
+    /// </remarks>
+    public async Task<OrderState?> FindStateAsync(OrderId order, CancellationToken cancellationToken) =>
+        cache.Find(order) is { Placed: not null }
+            ? new OrderState(Pending: true, CancelRequested: false)
+            : await db.Orders.AsNoTracking().Where(o => o.Id == order.Value)
+                .Select(o => new OrderState(o.Status == OrderStatus.Pending, o.CancelRequestedAt != null)).FirstOrDefaultAsync(cancellationToken);
 
     public async Task<OrderFacts> GetFactsAsync(OrderId order, CancellationToken cancellationToken)
     {
         if (cache.Find(order) is { } known)
-            return known;
+            return known.Facts;
         var row = await db.Orders.AsNoTracking().Include(o => o.Lines).FirstOrDefaultAsync(o => o.Id == order.Value, cancellationToken)
             ?? throw new InvalidOperationException($"There is no order {order}.");
         var facts = FactsOf(row);
-        cache.Keep(order, facts);
+        cache.Keep(order, new KnownOrder(facts));
         return facts;
     }
 
@@ -45,6 +55,8 @@ internal sealed partial class OrderLedger(
     {
         PaymentId? payment = PaymentId.TryParse(paymentId, out var id) ? id : null;
         var now = time.GetUtcNow();
+        if (cache.Find(order) is { Placed: { } placed } && await TryConfirmAsync(order, placed, payment, now.ToMicroseconds(), cancellationToken))
+            return true;
         var confirmed = await ChangeAsync(order, o => o.TryConfirm(payment, now), cancellationToken);
         if (confirmed)
             Decided(order);
@@ -94,9 +106,33 @@ internal sealed partial class OrderLedger(
         order.Currency,
         order.UpdatedAt);
 
+    /// <summary>The usual end: of an order to which nothing has happened, by one statement. False when something has, which is then looked at.</summary>
+    private async Task<bool> TryConfirmAsync(OrderId order, OrderMessage placed, PaymentId? payment, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        const OrderStatus status = OrderStatus.Confirmed;
+        var changed = new OrderStatusChanged(
+            placed.Id, placed.UserId, placed.Number, status.Text(), OrderStatus.Pending.Text(), null, placed.TotalMinor, placed.Currency, now);
+        if (await db.ConfirmAsync(order.Value, payment?.Value, now, OutboxModel.MessageOf(changed, now), cancellationToken) is not { } refunded)
+            return false;
+        outbox.Set();
+        cache.Forget(order);
+        var outcome = placed.Clone();
+        outcome.Status = status.Text();
+        outcome.PaymentId = payment?.ToString() ?? "";
+        outcome.RefundedMinor = refunded;
+        outcome.UpdatedAt = Timestamp.FromDateTimeOffset(now);
+        outcome.History.Add(new Contracts.Orders.StatusChange { Status = status.Text(), At = outcome.UpdatedAt });
+        waiters.Decided(order, outcome);
+        metrics.Entered(placed.PaymentMethod, status);
+        metrics.Decided(placed.PaymentMethod, status, now - placed.CreatedAt.ToDateTimeOffset());
+        LogChanged(logger, placed.Id, status.Text(), OrderStatus.Pending.Text());
+        return true;
+    }
+
     /// <summary>Changes the order with its row locked; a change of status goes out with it.</summary>
     private async Task<bool> ChangeAsync(OrderId order, Func<Order, bool> change, CancellationToken cancellationToken)
     {
+        cache.Forget(order);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var row = await db.Orders.FromSql($"SELECT * FROM orders WHERE id = {order.Value} FOR UPDATE").SingleOrDefaultAsync(cancellationToken)
             ?? throw new InvalidOperationException($"There is no order {order}.");

@@ -33,13 +33,16 @@ internal sealed class OrderMetrics
 
     public void OldestStuck(TimeSpan age) => Volatile.Write(ref _oldestStuck, age.TotalSeconds);
 
-    public void Entered(Order order) =>
-        _orders.Add(1, new("service", "orders"), new("method", order.PaymentMethod), new("status", order.Status.Text()));
+    public void Entered(Order order) => Entered(order.PaymentMethod, order.Status);
+
+    public void Entered(string method, OrderStatus status) => _orders.Add(1, new("service", "orders"), new("method", method), new("status", status.Text()));
+
+    public void Decided(string method, OrderStatus status, TimeSpan took) =>
+        _duration.Record(took.TotalSeconds, new("service", "orders"), new("method", method), new("status", status.Text()));
 
     public void Decided(Order order)
     {
-        _duration.Record(
-            (order.UpdatedAt - order.CreatedAt).TotalSeconds, new("service", "orders"), new("method", order.PaymentMethod), new("status", order.Status.Text()));
+        Decided(order.PaymentMethod, order.Status, order.UpdatedAt - order.CreatedAt);
         if (order.Status == OrderStatus.Cancelled)
             _compensations.Add(1, new("service", "orders"), new("method", order.PaymentMethod), new("failure_reason", order.Reason));
     }

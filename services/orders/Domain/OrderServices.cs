@@ -21,7 +21,7 @@ internal static class OrderServices
         services.AddSingleton<WorkflowStarter>();
         services.AddHostedService(provider => provider.GetRequiredService<WorkflowStarter>());
         services.AddHostedService<StuckOrderSweep>();
-        services.AddEventHandler<PaymentProcessed, PaymentProcessedHandler, OrdersDb>();
+        services.AddEventBatchHandler<PaymentProcessed, PaymentProcessedHandler>();
         services.AddScoped<OrderChain>();
         services.AddEventHandler<StockEvent, ReservationFailedHandler, OrdersDb>();
         services.AddEventHandler<PaymentRefunded, PaymentRefundedHandler, OrdersDb>();

@@ -1,4 +1,5 @@
 using DaprPlatform.Contracts;
+using OrderMessage = DaprPlatform.Contracts.Orders.Order;
 
 namespace DaprPlatform.Orders.Domain;
 
@@ -17,9 +18,12 @@ internal sealed class OrderWaiters(TimeProvider time)
         }
     }
 
-    /// <summary>True when the order is decided, false after <paramref name="atMost"/>: another replica may have decided it.</summary>
+    /// <summary>
+    /// Whether the order is decided, and where it was decided while this caller waited, as what; not decided after <paramref name="atMost"/>: another replica may have
+    /// decided it.
+    /// </summary>
     /// <param name="isDecided">Asked once this caller is listening, so that a decision made just before is not missed.</param>
-    public async Task<bool> WaitAsync(OrderId order, TimeSpan atMost, Func<OrderId, CancellationToken, Task<bool>> isDecided, CancellationToken cancellationToken)
+    public async Task<(bool IsDecided, OrderMessage? Outcome)> WaitAsync(OrderId order, TimeSpan atMost, Func<OrderId, CancellationToken, Task<bool>> isDecided, CancellationToken cancellationToken)
     {
         Waiter waiter;
         lock (_waiting)
@@ -30,13 +34,11 @@ internal sealed class OrderWaiters(TimeProvider time)
         }
         try
         {
-            if (!await isDecided(order, cancellationToken))
-                await waiter.Decided.Task.WaitAsync(atMost, time, cancellationToken);
-            return true;
+            return await isDecided(order, cancellationToken) ? (true, null) : (true, await waiter.Decided.Task.WaitAsync(atMost, time, cancellationToken));
         }
         catch (TimeoutException)
         {
-            return false;
+            return (false, null);
         }
         finally
         {
@@ -46,17 +48,19 @@ internal sealed class OrderWaiters(TimeProvider time)
         }
     }
 
-    public void Decided(OrderId order)
+    /// <param name="order">Which.</param>
+    /// <param name="outcome">The order as it is now, where that is known; read only.</param>
+    public void Decided(OrderId order, OrderMessage? outcome = null)
     {
         Waiter? waiter;
         lock (_waiting)
             _waiting.Remove(order, out waiter);
-        waiter?.Decided.TrySetResult();
+        waiter?.Decided.TrySetResult(outcome);
     }
 
     private sealed class Waiter
     {
-        public TaskCompletionSource Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<OrderMessage?> Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public int Callers { get; set; }
     }

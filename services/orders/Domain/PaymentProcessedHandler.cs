@@ -9,28 +9,32 @@ namespace DaprPlatform.Orders.Domain;
 
 /// <summary>
 /// Returns money that was captured for an order that is cancelled by now, and decides choreographed orders. What else there is to know about payments the
-/// workflow knows itself.
+/// workflow knows itself. Idempotent without an inbox: what was returned is not returned again, and an order is decided once.
 /// </summary>
-internal sealed class PaymentProcessedHandler(OrdersDb db, Charges.ChargesClient charges, OrderChain chain) : IEventHandler<PaymentProcessed>
+internal sealed class PaymentProcessedHandler(OrdersDb db, Charges.ChargesClient charges, OrderChain chain) : IEventBatchHandler<PaymentProcessed>
 {
-    public async Task<EventOutcome> HandleAsync(PaymentProcessed integrationEvent, EventContext context, CancellationToken cancellationToken)
+    public async Task HandleAsync(IReadOnlyList<DeliveredEvent<PaymentProcessed>> events, CancellationToken cancellationToken)
     {
-        if (!OrderId.TryParse(integrationEvent.OrderId, out var order))
-            throw new MalformedEventException($"'{integrationEvent.OrderId}' is not an order id.");
-        var choreographed = integrationEvent.Mode == OrderModes.Choreographed;
-        if (!integrationEvent.Success)
+        var told = events.Select(e => (Order: Read(e.Event), e.Event, e.Context)).ToList();
+        var paid = told.Where(t => t.Event.Success).Select(t => t.Order.Value).Distinct().ToArray();
+        // One look for all of them. Whoever cancels behind it finds the payment.
+        var cancelled = paid.Length == 0 ? [] : await db.Orders.Where(o => paid.Contains(o.Id) && o.Status == OrderStatus.Cancelled).Select(o => o.Id).ToListAsync(cancellationToken);
+        foreach (var (order, payment, context) in told)
         {
-            if (choreographed)
+            var choreographed = payment.Mode == OrderModes.Choreographed;
+            var late = payment.Success && cancelled.Contains(order.Value);
+            if (!choreographed && !late)
+                continue;
+            using var activity = context.Resume("payment processed");
+            if (late)
+                await charges.VoidAsync(new VoidRequest { OrderId = payment.OrderId, Reason = "payment after cancellation" }, cancellationToken: cancellationToken);
+            else if (payment.Success)
+                await chain.PaidAsync(order, payment.PaymentId, cancellationToken);
+            else
                 await chain.GiveUpAsync(order, CancelReasons.PaymentDeclined, cancellationToken);
-            return EventOutcome.NoEffect;
         }
-        if (await db.Orders.AnyAsync(o => o.Id == order.Value && o.Status == OrderStatus.Cancelled, cancellationToken))
-        {
-            await charges.VoidAsync(new VoidRequest { OrderId = integrationEvent.OrderId, Reason = "payment after cancellation" }, cancellationToken: cancellationToken);
-            return EventOutcome.Handled;
-        }
-        if (choreographed)
-            await chain.PaidAsync(order, integrationEvent.PaymentId, cancellationToken);
-        return EventOutcome.NoEffect;
     }
+
+    private static OrderId Read(PaymentProcessed payment) =>
+        OrderId.TryParse(payment.OrderId, out var order) ? order : throw new MalformedEventException($"'{payment.OrderId}' is not an order id.");
 }

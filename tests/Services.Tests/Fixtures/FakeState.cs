@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Dapr.Client;
 using NSubstitute;
 
@@ -14,6 +15,11 @@ internal static class FakeState
         var dapr = Substitute.For<DaprClient>();
         dapr.GetStateAsync<T?>(default!, default!).ReturnsForAnyArgs(call => Read(call.ArgAt<string>(1)).Value);
         dapr.GetStateAndETagAsync<T?>(default!, default!).ReturnsForAnyArgs(call => Read(call.ArgAt<string>(1)));
+        dapr.GetBulkStateAsync(default!, default!, default).ReturnsForAnyArgs(call => call.ArgAt<IReadOnlyList<string>>(1).Select(key =>
+        {
+            var (value, etag) = Read(key);
+            return new BulkStateItem(key, value is null ? "" : JsonSerializer.Serialize(value, JsonSerializerOptions.Web), etag);
+        }).ToArray());
         dapr.SaveStateAsync<T>(default!, default!, default!).ReturnsForAnyArgs(call =>
         {
             Write(call.ArgAt<string>(1), call.ArgAt<T>(2), null);
