@@ -44,7 +44,10 @@ public static class EventBatches
     {
         var failures = new Exception?[events.Count];
         for (var i = 0; i < failures.Length; i++)
+        {
+            using var activity = events[i].Context.Resume(route.Topic);
             failures[i] = await FailureAsync(() => route.Dispatch(provider, events[i].Data, events[i].Context, cancellationToken), cancellationToken);
+        }
         return failures;
     }
 
