@@ -60,7 +60,7 @@ internal sealed class BulkBroker : IBulkBroker, IDisposable
         {
             await CallAsync(_method, request, cancellationToken);
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented && _method == Stable)
+        catch (RpcException e) when (_method == Stable && IsUnknownMethod(e))
         {
             await CallAsync(Alpha, request, cancellationToken);
             _method = Alpha;
@@ -76,6 +76,10 @@ internal sealed class BulkBroker : IBulkBroker, IDisposable
         if (response.FailedEntries.Count > 0)
             throw new RpcException(new Status(StatusCode.Internal, response.FailedEntries[0].Error));
     }
+
+    // A sidecar that does not know a method tries to pass the call on to an app, and misses the app's id.
+    private static bool IsUnknownMethod(RpcException e) =>
+        e.StatusCode == StatusCode.Unimplemented || (e.StatusCode == StatusCode.Unknown && e.Status.Detail.Contains("dapr-callee-app-id or dapr-app-id", StringComparison.Ordinal));
 
     private static Method<BulkPublishRequest, BulkPublishResponse> MethodOf(string name) =>
         new(
