@@ -129,7 +129,11 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
             if (!ComponentTypes.IsCategory(typeName))
                 throw new ComponentException($"incorrect type {typeName}");
             if ((Pluggable.Find(typeName, version) ?? ComponentTypes.Find(typeName, version)) is not { } type)
-                throw new ComponentException($"[CREATE_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): couldn't find {ComponentTypes.CategoryOf(typeName)} {typeName}/{version}");
+            {
+                var missing = typeName.StartsWith("middleware.http.", StringComparison.Ordinal) ? $"process component {resource.Name} error: HTTP middleware {typeName}/{version} has not been registered" : $"couldn't find {ComponentTypes.CategoryOf(typeName)} {typeName}/{version}";
+                throw new ComponentException($"[CREATE_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): {missing}");
+            }
+
             var resolved = await ResolveAsync(resource, type, cancellationToken).ConfigureAwait(false);
             await RemoveAsync(resource.Name).ConfigureAwait(false);
             if (resolved is not { } spec)
@@ -139,7 +143,7 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
             }
 
             if (IsActorStore(spec) && _components.Values.FirstOrDefault(c => IsActorStore(c.Spec)).Spec is { } first)
-                throw new ComponentException($"detected duplicate actor state store: {first.Name} and {resource.Name}");
+                throw new ComponentException(InitFailed($"detected duplicate actor state store: {first.Name} and {resource.Name}"));
             var timeout = Durations.TryParseGo(resource.Spec.Text("initTimeout"), out var configured) ? configured : DefaultInitTimeout;
             var component = type.Create(spec);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -151,9 +155,12 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
             catch (Exception e)
             {
                 await component.DisposeAsync().ConfigureAwait(false);
-                throw e is TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested
-                    ? new ComponentException($"init timeout for component {resource.Name} exceeded after {timeout.TotalSeconds}s")
-                    : e;
+                throw e switch
+                {
+                    TimeoutException or OperationCanceledException when !cancellationToken.IsCancellationRequested => new ComponentException($"init timeout for component {resource.Name} exceeded after {timeout.TotalSeconds}s"),
+                    ComponentException or ResourceException => new ComponentException(InitFailed(e.Message), e),
+                    _ => e,
+                };
             }
 
             _components[resource.Name] = (new LoadedComponent(resource.Name, typeName, version, component.Capabilities, type.StandsFor), component, resource, spec);
@@ -166,11 +173,14 @@ internal sealed partial class ComponentCatalog(SidecarOptions options, Engine en
             // Of a component that cannot be changed nothing is left: neither the old one nor the new.
             await RemoveAsync(resource.Name).ConfigureAwait(false);
             Metrics?.ComponentFailed(typeName, "init", resource.Name);
-            var message = e.Message.StartsWith("incorrect type", StringComparison.Ordinal) ? e.Message : $"[INIT_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): {e.Message}";
+            var message = e.Message.StartsWith("incorrect type", StringComparison.Ordinal) ? e.Message : InitFailed(e.Message);
             if (!ignoreErrors)
                 throw new ComponentException($"process component {resource.Name} error: {message}", e);
             LogIgnored(message);
         }
+
+        // daprd says it twice of what fails in the component itself.
+        string InitFailed(string reason) => $"[INIT_COMPONENT_FAILURE]: initialization error occurred for {resource.Name} ({typeName}/{version}): {reason}";
     }
 
     /// <summary>Takes a component away and closes it.</summary>

@@ -26,7 +26,7 @@ internal sealed partial class ResourceLoader(ILogger<ResourceLoader> logger)
         foreach (var folder in folders)
         {
             if (!Directory.Exists(folder))
-                throw new ResourceException($"failed to load resources: open {folder}: no such file or directory");
+                throw new ResourceException($"failed to create watcher: failed to add target {folder}: no such file or directory");
             foreach (var file in Directory.EnumerateFiles(folder).Where(IsYaml).Order(StringComparer.Ordinal))
                 all.AddRange(LoadFile(file));
         }

@@ -29,6 +29,10 @@ internal sealed class LocalFileSecretStore(ComponentSpec spec) : ISecretStore
             foreach (var member in document.RootElement.EnumerateObject())
                 Add(member.Name, member.Value);
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new ComponentException($"open {file}: no such file or directory", e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
             throw new ComponentException($"the secrets file {file} cannot be read: {e.Message}", e);

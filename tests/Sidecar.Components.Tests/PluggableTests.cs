@@ -182,6 +182,8 @@ public sealed class PluggableTests : IAsyncLifetime
 
         var refused = await Assert.ThrowsAsync<ComponentException>(() => runtime.LoadAsync(CancellationToken.None));
 
+        const string Failed = "[INIT_COMPONENT_FAILURE]: initialization error occurred for x (state.own/v1): ";
+        Assert.StartsWith($"process component x error: {Failed}{Failed}", refused.Message, StringComparison.Ordinal);
         Assert.Contains("it will not", refused.Message, StringComparison.Ordinal);
     }
 
