@@ -5,6 +5,7 @@ using System.Net;
 using System.Text;
 using DaprPlatform.Sidecar.Http.Client;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -20,6 +21,7 @@ internal static class Http2Upgrade
     private const string Protocol = "h2c";
     private const string Settings = "HTTP2-Settings";
     private const int PrefaceBytes = 24;
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
     private const int FrameHeaderBytes = 9;
 
     // What every HTTP/2 endpoint takes without being told.
@@ -45,16 +47,27 @@ internal static class Http2Upgrade
         var stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
         var input = new Pipe();
         var upgraded = new UpgradedConnection(connection, new DuplexPipe(input.Reader, PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true))));
+        var closing = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
         var pump = PumpAsync(stream, input.Writer, head);
+        var serving = serve(upgraded);
         try
         {
-            await serve(upgraded).ConfigureAwait(false);
+            // The server shuts down: what is under way has a moment, what only stays open has none.
+            await serving.WaitAsync(closing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await serving.WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!serving.IsCompleted)
+                connection.Abort();
+            await serving.ConfigureAwait(false);
         }
         finally
         {
             await input.Reader.CompleteAsync().ConfigureAwait(false);
             // The reading side waits for a client that has nothing more to say.
             connection.Transport.Input.CancelPendingRead();
+            if (!pump.IsCompleted)
+                await pump.WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!pump.IsCompleted)
+                connection.Abort();
             await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 

@@ -57,6 +57,25 @@ public sealed class Http2UpgradeTests
         Assert.StartsWith("HTTP/1.1 204", await client.HeadAsync(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_connection_that_stays_open_does_not_hold_the_shutdown_up(bool speaks)
+    {
+        await using var sidecar = await RunningSidecar.StartAsync([], change: o => o with { GracefulShutdown = RunningSidecar.Patience });
+        using var client = await Client.ConnectAsync(sidecar);
+        await client.SendAsync("GET /v1.0/healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
+        await client.HeadAsync();
+        if (speaks)
+        {
+            await client.SendAsync(Preface);
+            await client.SendAsync(NoSettings);
+            await client.FrameAsync(headersOnly: true);
+        }
+
+        Assert.True(await sidecar.Sidecar.StopAsync());
+    }
+
     private sealed class Client(TcpClient tcp) : IDisposable
     {
         private readonly NetworkStream _stream = tcp.GetStream();
