@@ -87,8 +87,9 @@ internal static class DaprStream
             while (true)
             {
                 system.Stream.PublishLatest(StreamTopics.DeadLetters, new DeadLetterCount(box.List(all: false).Count));
+                // Counting reads all of them: of many that come at once not each is counted.
+                await Task.Delay(Interval, system.Time, cancel);
                 await gathered.TakeAsync(cancel);
-                await Task.Delay(Gathered, system.Time, cancel);
             }
         }
         finally
