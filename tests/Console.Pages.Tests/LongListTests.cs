@@ -42,6 +42,22 @@ public sealed class LongListTests(MockFixture console)
         visitor.AssertQuiet();
     }
 
+    /// <summary>What a first visit takes, in requests and bytes: those do not depend on the machine. How long it took is among the output.</summary>
+    [Theory]
+    [InlineData("/", "Home")]
+    [InlineData("/workflows", "Workflows")]
+    [InlineData("/dapr/topics", "Dapr")]
+    public async Task A_first_visit_takes_few_requests_and_no_more_script_than_a_page_may_have(string path, string heading)
+    {
+        await using var visitor = await console.VisitAsync();
+        var page = await visitor.OpenAsync(path);
+        await page.GetByRole(AriaRole.Heading, new() { Level = 1, Name = heading }).WaitForAsync();
+        await Assertions.Expect(page.GetByLabel("Loading")).ToHaveCountAsync(0);
+        // The made-up console compresses nothing; what is compressed has its bound in the build.
+        await FirstVisit.AssertLightAsync(page, mostScript: 450 << 10);
+        visitor.AssertQuiet();
+    }
+
     [Fact]
     public async Task A_million_lines_are_read_backwards_while_new_ones_wait()
     {
