@@ -5,7 +5,8 @@ using Kind = Dapr.DurableTask.Protobuf.HistoryEvent.EventTypeOneofCase;
 namespace DaprPlatform.Sidecar.Workflow;
 
 /// <summary>
-/// Runs an ended instance again from one of its actions, as a new instance: the history up to that action is copied, what was open there runs again.
+/// Runs an ended instance again from one of its actions, as a new instance: the history up to that action is copied, what was open there runs again, children
+/// as new instances of theirs.
 /// The execution id stays that of the source, since workers derive ids from it that the copied history already holds.
 /// </summary>
 internal static class WorkflowRerun
@@ -50,12 +51,26 @@ internal static class WorkflowRerun
         if (at < 0)
             throw new WorkflowException(WorkflowRefusal.NotFound, $"does not have history event with ID '{request.EventID}'");
         var target = Retarget(hub, source, events[at].Clone(), request, newId);
+        var ended = events.Take(at).Select(e => e.ChildWorkflowInstanceCompleted?.TaskScheduledId ?? e.ChildWorkflowInstanceFailed?.TaskScheduledId).OfType<int>().ToHashSet();
         var fork = new WorkflowHistory();
         for (var i = 0; i < at; i++)
-            fork.Append(events[i]);
+        {
+            var e = events[i];
+            if (e.ChildWorkflowInstanceCreated is not null && !ended.Contains(e.EventId))
+            {
+                // It runs again too, beside the source's.
+                e = e.Clone();
+                e.ChildWorkflowInstanceCreated.InstanceId = ChildId(newId, e.EventId);
+            }
+
+            fork.Append(e);
+        }
+
         fork.Append(target);
         return fork;
     }
+
+    private static string ChildId(string parentId, int eventId) => string.Create(CultureInfo.InvariantCulture, $"{parentId}:{eventId:x4}");
 
     private static HistoryEvent Retarget(WorkflowHub hub, WorkflowInstance source, HistoryEvent target, RerunWorkflowFromEventRequest request, string newId)
     {
@@ -82,10 +97,7 @@ internal static class WorkflowRerun
                 child.RerunParentInstanceInfo = rerunOf;
                 if (request.OverwriteInput)
                     child.Input = request.Input;
-                if (childId is not null)
-                    child.InstanceId = childId;
-                else if (child.InstanceId == string.Create(CultureInfo.InvariantCulture, $"{source.Id}:{target.EventId:x4}"))
-                    child.InstanceId = string.Create(CultureInfo.InvariantCulture, $"{newId}:{target.EventId:x4}");
+                child.InstanceId = childId ?? ChildId(newId, target.EventId);
                 break;
             default:
                 throw new WorkflowException(WorkflowRefusal.NotFound, $"target event '*protos.HistoryEvent_{target.EventTypeCase}' with ID '{request.EventID}' is not an event that can be rerun");
