@@ -10,6 +10,7 @@ namespace DaprPlatform.Sidecar.Workflow;
 /// </summary>
 internal sealed record WorkflowSettings(int? MaxWorkflows, int? MaxActivities, TimeSpan? AnyTerminal, TimeSpan? Completed, TimeSpan? Failed, TimeSpan? Terminated)
 {
+    private const string HistorySigning = "WorkflowHistorySigning";
     private static readonly Dictionary<string, int> NoLimits = [];
 
     public int? GlobalWorkflows { get; init; }
@@ -24,8 +25,12 @@ internal sealed record WorkflowSettings(int? MaxWorkflows, int? MaxActivities, T
     /// <summary>Bytes; an instance whose history does not fit into a message of this size stalls.</summary>
     public int MaxMessageSize { get; init; } = int.MaxValue;
 
+    /// <exception cref="ResourceException">Histories are to be signed, which takes an identity that only mTLS gives.</exception>
     public static WorkflowSettings From(JsonObject configuration)
     {
+        // As daprd without mTLS: a history that was meant to be signed must not go on unsigned.
+        if ((configuration.Array("features") ?? []).OfType<JsonObject>().LastOrDefault(f => f.Text("name") == HistorySigning)?.Flag("enabled") == true)
+            throw new ResourceException($"the feature {HistorySigning} requires mTLS, which is not enabled");
         var workflow = configuration.Object("workflow") ?? [];
         var retention = workflow.Object("stateRetentionPolicy") ?? [];
         return new WorkflowSettings(Limit("maxConcurrentWorkflowInvocations"), Limit("maxConcurrentActivityInvocations"), Time("anyTerminal"), Time("completed"), Time("failed"), Time("terminated"))
