@@ -121,6 +121,20 @@ internal sealed class EngineWorkflowStorage(WorkflowTables tables, string name) 
         return new ValueTask(work.Task);
     }
 
+    public async Task EraseAsync(string instanceId, CancellationToken cancellationToken)
+    {
+        var hub = await _hub.Value.ConfigureAwait(false);
+        await tables.Store.WriteAsync(connection =>
+        {
+            var select = connection.Prepared("SELECT key FROM wf_instances WHERE hub = ?1 AND id = ?2").Bind(1, hub).Bind(2, instanceId);
+            var key = select.Read() ? select.Integer(0) : 0;
+            select.Reset();
+            foreach (var rows in new[] { "DELETE FROM wf_history WHERE instance = ?1", "DELETE FROM wf_propagated WHERE instance = ?1", "DELETE FROM wf_instances WHERE key = ?1" })
+                connection.Prepared(rows).Bind(1, key).Run();
+        }).WaitAsync(cancellationToken).ConfigureAwait(false);
+        tables.Observer?.Invoke(new CommittedInstance(name, instanceId, null, IsRemoved: true));
+    }
+
     private static StoredInstance? Load(StoreConnection connection, long hub, string instanceId)
     {
         var select = connection.Prepared("SELECT key, generation, open, custom, inbox, (SELECT history FROM wf_propagated WHERE instance = key), status FROM wf_instances WHERE hub = ?1 AND id = ?2").Bind(1, hub).Bind(2, instanceId);

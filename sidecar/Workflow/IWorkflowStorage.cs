@@ -7,6 +7,7 @@ namespace DaprPlatform.Sidecar.Workflow;
 internal interface IWorkflowStorage
 {
     /// <summary>An instance as it was last committed; null when there is none.</summary>
+    /// <exception cref="InvalidDataException">Rows of it are missing or are none of this runtime's.</exception>
     ValueTask<StoredInstance?> LoadAsync(string instanceId, CancellationToken cancellationToken);
 
     /// <summary>Instances that have something to do after a restart, in no order of meaning, a page at a time; the token of the next page is null at the end.</summary>
@@ -17,6 +18,9 @@ internal interface IWorkflowStorage
 
     /// <summary>Completes when the change is durable.</summary>
     ValueTask CommitAsync(InstanceChange change, CancellationToken cancellationToken);
+
+    /// <summary>Removes whatever there is of an instance, of one that cannot be read any more too. Completes when that is durable.</summary>
+    Task EraseAsync(string instanceId, CancellationToken cancellationToken);
 }
 
 /// <summary>An instance as it stands in the store.</summary>

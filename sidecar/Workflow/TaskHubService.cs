@@ -39,10 +39,10 @@ internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSi
         var id = request.InstanceId.Length > 0 ? request.InstanceId : Guid.NewGuid().ToString();
         await engine.StartAsync(id, request.Name, request.Input, request.ScheduledStartTimestamp, request.ParentTraceContext, context.CancellationToken).ConfigureAwait(false);
         return new CreateInstanceResponse { InstanceId = id };
-    }, once: true);
+    }, once: true, operation: "create_workflow");
 
     public override Task<GetInstanceResponse> GetInstance(GetInstanceRequest request, ServerCallContext context) => Run("", context, async engine =>
-        Answer(await engine.GetAsync(request.InstanceId, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
+        Answer(await engine.GetAsync(request.InstanceId, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)), operation: "get_workflow");
 
     public override Task<GetInstanceResponse> WaitForInstanceStart(GetInstanceRequest request, ServerCallContext context) => Run("", context, async engine =>
         Answer(await engine.WaitAsync(request.InstanceId, forEnd: false, request.GetInputsAndOutputs, context.CancellationToken).ConfigureAwait(false)));
@@ -54,25 +54,25 @@ internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSi
     {
         await engine.RaiseAsync(request.InstanceId, request.Name, request.Input, context.CancellationToken).ConfigureAwait(false);
         return new RaiseEventResponse();
-    }, once: true);
+    }, once: true, operation: "add_event");
 
     public override Task<TerminateResponse> TerminateInstance(TerminateRequest request, ServerCallContext context) => Run("failed to submit termination request", context, async engine =>
     {
         await engine.TerminateAsync(request.InstanceId, request.Output, request.Recursive, context.CancellationToken).ConfigureAwait(false);
         return new TerminateResponse();
-    });
+    }, operation: "add_event");
 
     public override Task<SuspendResponse> SuspendInstance(SuspendRequest request, ServerCallContext context) => Run("", context, async engine =>
     {
         await engine.SuspendAsync(request.InstanceId, request.Reason, context.CancellationToken).ConfigureAwait(false);
         return new SuspendResponse();
-    });
+    }, operation: "add_event");
 
     public override Task<ResumeResponse> ResumeInstance(ResumeRequest request, ServerCallContext context) => Run("", context, async engine =>
     {
         await engine.ResumeAsync(request.InstanceId, request.Reason, context.CancellationToken).ConfigureAwait(false);
         return new ResumeResponse();
-    });
+    }, operation: "add_event");
 
     public override Task<PurgeInstancesResponse> PurgeInstances(PurgeInstancesRequest request, ServerCallContext context)
     {
@@ -81,7 +81,7 @@ internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSi
         return Run("failed to purge workflow state", context, async engine => new PurgeInstancesResponse
         {
             DeletedInstanceCount = await engine.PurgeAsync(request.InstanceId, request.Recursive, request.Force, context.CancellationToken).ConfigureAwait(false),
-        }, once: true);
+        }, once: true, operation: "purge_workflow");
     }
 
     public override Task<ListInstanceIDsResponse> ListInstanceIDs(ListInstanceIDsRequest request, ServerCallContext context) => Run("", context, async engine =>
@@ -110,8 +110,9 @@ internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSi
     /// <summary>Runs a call on the engine of this app.</summary>
     /// <param name="what">The words before a refusal.</param>
     /// <param name="once">Not to be repeated where the engine has moved meanwhile.</param>
-    protected virtual Task<T> Run<T>(string what, ServerCallContext context, Func<IWorkflowEngine, Task<T>> work, bool once = false) =>
-        Run(what, context, () => api.OnEngineAsync(work, once, context.CancellationToken));
+    /// <param name="operation">As the metrics name it; null: it is none that they count.</param>
+    protected virtual Task<T> Run<T>(string what, ServerCallContext context, Func<IWorkflowEngine, Task<T>> work, bool once = false, string? operation = null) =>
+        Run(what, context, () => api.CountedAsync(operation, api.OnEngineAsync(work, once, context.CancellationToken)));
 
     private static GetInstanceResponse Answer(WorkflowState? state) => state is null ? new GetInstanceResponse() : new GetInstanceResponse { Exists = true, WorkflowState = state };
 
@@ -128,6 +129,10 @@ internal class TaskHubService(WorkflowApi api) : TaskHubSidecarService.TaskHubSi
         catch (HubMovedException) when (!context.CancellationToken.IsCancellationRequested)
         {
             throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the workflow engine is shutting down"));
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unknown, e.Message));
         }
         catch (WorkflowException e)
         {
@@ -163,7 +168,7 @@ internal sealed class TaskHubForPeers(WorkflowApi api) : TaskHubService(api)
         int? Number(string name) => int.TryParse(headers.GetValue(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
     });
 
-    protected override Task<T> Run<T>(string what, ServerCallContext context, Func<IWorkflowEngine, Task<T>> work, bool once = false) => _api.ForPeerAsync(context, (engine, _) => work(engine));
+    protected override Task<T> Run<T>(string what, ServerCallContext context, Func<IWorkflowEngine, Task<T>> work, bool once = false, string? operation = null) => _api.ForPeerAsync(context, (engine, _) => work(engine));
 }
 
 /// <summary>What the engines of other apps ask of this one.</summary>

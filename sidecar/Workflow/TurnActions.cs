@@ -44,7 +44,7 @@ internal static class TurnActions
         var effects = new TurnEffects { CustomStatus = customStatus };
         var start = instance.Started ?? turn.Items.Select(i => i.Event.ExecutionStarted).First(s => s is not null);
         var terminated = turn.Items.Select(i => i.Event.ExecutionTerminated).LastOrDefault(t => t is not null);
-        if (terminated is null && Obstacle(instance.History, response) is { } obstacle)
+        if (terminated is null && Obstacle(instance.History, start, response) is { } obstacle)
         {
             effects.Stalled = Stall(hub, obstacle.Reason, obstacle.Description);
             return effects;
@@ -141,10 +141,10 @@ internal static class TurnActions
         hub.Event(new HistoryEvent { ExecutionStalled = new ExecutionStalledEvent { Reason = reason, Description = description } });
 
     // A worker with other code than the history was written by: it says so itself, or it lacks patches that were taken.
-    private static (StalledReason Reason, string Description)? Obstacle(WorkflowHistory history, WorkflowResponse response)
+    private static (StalledReason Reason, string Description)? Obstacle(WorkflowHistory history, ExecutionStartedEvent start, WorkflowResponse response)
     {
         if (response.Actions.Any(a => a.WorkflowActionTypeCase == ActionKind.WorkflowVersionNotAvailable))
-            return (StalledReason.VersionNotAvailable, "Version not available");
+            return (StalledReason.VersionNotAvailable, $"Version not available: {history.VersionName ?? start.Name}");
         var taken = history.Patches;
         if (taken.Count == 0 || (response.Version is null && response.Actions.Count == 0))
             return null;

@@ -118,6 +118,26 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
     /// <exception cref="HubMovedException">The engine has moved and the call must not be repeated, or the sidecar shuts down.</exception>
     public Task<T> OnEngineAsync<T>(Func<IWorkflowEngine, Task<T>> work, bool once, CancellationToken cancellationToken) => OnEngineAsync(null, work, once, cancellationToken);
 
+    /// <summary>Counts an operation of a client, by how it ends.</summary>
+    /// <param name="operation">As the metrics name it; null: it is none that they count.</param>
+    public async Task<T> CountedAsync<T>(string? operation, Task<T> work)
+    {
+        if (operation is null)
+            return await work.ConfigureAwait(false);
+        var start = _runtime.Time.GetTimestamp();
+        var success = false;
+        try
+        {
+            var result = await work.ConfigureAwait(false);
+            success = true;
+            return result;
+        }
+        finally
+        {
+            _runtime.Metrics.Workflow.Asked(operation, success, _runtime.Time.GetElapsedTime(start).TotalMilliseconds);
+        }
+    }
+
     // app: another one than this, whose policies decide; null: this one.
     private async Task<T> OnEngineAsync<T>(string? app, Func<IWorkflowEngine, Task<T>> work, bool once, CancellationToken cancellationToken)
     {
@@ -409,12 +429,20 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
         throw ApiException.BadRequest("ERR_MALFORMED_REQUEST", "failed deserializing HTTP body: not a JSON object");
     }
 
+    private static string OperationOf(string errorCode) => errorCode switch
+    {
+        "ERR_START_WORKFLOW" => "create_workflow",
+        "ERR_GET_WORKFLOW" => "get_workflow",
+        "ERR_PURGE_WORKFLOW" => "purge_workflow",
+        _ => "add_event",
+    };
+
     private async Task<T> RunAsync<T>(string errorCode, string words, Func<IWorkflowEngine, Task<T>> work, CancellationToken cancellationToken, string? app = null, bool once = false, string? notFoundId = null, string notFoundWords = "")
     {
         ActorStateStore.RequirePlacement(_runtime);
         try
         {
-            return await OnEngineAsync(app, work, once, cancellationToken).ConfigureAwait(false);
+            return await CountedAsync(OperationOf(errorCode), OnEngineAsync(app, work, once, cancellationToken)).ConfigureAwait(false);
         }
         catch (ApiException e) when (e.ErrorCode == "ERR_ACTOR_RUNTIME_NOT_FOUND")
         {
@@ -422,7 +450,7 @@ internal sealed class WorkflowApi : IBuildingBlock, IMetadataSource, Actors.IAct
             var step = errorCode == "ERR_PURGE_WORKFLOW" ? ": failed to fetch workflow state: failed to load workflow metadata" : "";
             throw ApiException.Internal(errorCode, $"{words}{step}: api error: code = Internal desc = {ActorStateStore.Missing}");
         }
-        catch (HubMovedException e)
+        catch (Exception e) when (e is HubMovedException or InvalidDataException or IOException)
         {
             throw ApiException.Internal(errorCode, $"{words}: {e.Message}");
         }

@@ -46,24 +46,27 @@ internal sealed class WorkflowClient(WorkflowHub hub) : IWorkflowEngine
         hub.Telemetry.Create(start.ExecutionStarted);
         Task durable = Task.CompletedTask;
         Task started = Task.CompletedTask;
-        await hub.OnAsync(id, async instance =>
+        for (var isChecked = false; ; isChecked = true)
         {
-            if (instance.Exists && instance.History.Completed is null)
-                throw new WorkflowException(WorkflowRefusal.AlreadyExists, $"an active workflow with ID '{id}' already exists");
-            foreach (var created in instance.History.OpenChildren.Values)
+            HistoryEvent[] children = [];
+            await hub.OnAsync(id, instance =>
             {
-                if (hub.IsElsewhere(created, out _))
-                    continue;
-                var child = created.ChildWorkflowInstanceCreated.InstanceId;
-                if (await hub.OnAsync(child, c => Task.FromResult(c.Exists && c.History.Completed is null), cancellationToken).ConfigureAwait(false))
-                    throw new WorkflowException(WorkflowRefusal.AlreadyExists, $"cannot recreate workflow with ID '{id}': child workflow '{child}': orchestration has not yet completed");
-            }
+                if (instance.Exists && instance.History.Completed is null)
+                    throw new WorkflowException(WorkflowRefusal.AlreadyExists, $"an active workflow with ID '{id}' already exists");
+                children = isChecked ? [] : Children(instance.History.Events);
+                if (children.Length > 0)
+                    return Task.FromResult(false);
+                durable = instance.StartAsync(start);
+                if (at is null || at.ToDateTimeOffset() <= hub.Time.GetUtcNow())
+                    started = instance.WaitAsync(static status => status != OrchestrationStatus.Pending);
+                return Task.FromResult(true);
+            }, cancellationToken).ConfigureAwait(false);
+            if (children.Length == 0)
+                break;
+            if (await RunningChildAsync(hub.AppId, children, [(hub.AppId, id)], cancellationToken).ConfigureAwait(false) is { } running)
+                throw new WorkflowException(WorkflowRefusal.AlreadyExists, $"cannot recreate workflow with ID '{id}': {running}");
+        }
 
-            durable = instance.StartAsync(start);
-            if (at is null || at.ToDateTimeOffset() <= hub.Time.GetUtcNow())
-                started = instance.WaitAsync(static status => status != OrchestrationStatus.Pending);
-            return true;
-        }, cancellationToken).ConfigureAwait(false);
         await durable.WaitAsync(cancellationToken).ConfigureAwait(false);
         await AwaitAsync(id, started, cancellationToken).ConfigureAwait(false);
     }
@@ -112,14 +115,33 @@ internal sealed class WorkflowClient(WorkflowHub hub) : IWorkflowEngine
 
     public async Task<int> PurgeAsync(string id, bool recurse, bool force, CancellationToken cancellationToken)
     {
-        await hub.WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
+        // By force also what has no worker any more that could end it, and what cannot be read.
+        if (!force)
+        {
+            await hub.WorkerConnectedAsync(cancellationToken).ConfigureAwait(false);
+            return await RemoveAsync(id, recurse, force, cancellationToken).ConfigureAwait(false);
+        }
+
+        try
+        {
+            return await RemoveAsync(id, recurse, force, cancellationToken).ConfigureAwait(false);
+        }
+        catch (InvalidDataException)
+        {
+            await hub.Storage.EraseAsync(id, cancellationToken).ConfigureAwait(false);
+            return 1;
+        }
+    }
+
+    private async Task<int> RemoveAsync(string id, bool recurse, bool force, CancellationToken cancellationToken)
+    {
         var children = await hub.OnAsync(id, instance =>
         {
             if (!instance.Exists)
                 throw WorkflowException.NoSuchInstance();
             if (instance.History.Completed is null && !force)
                 throw new WorkflowException(WorkflowRefusal.NotCompleted, "orchestration has not yet completed");
-            return Task.FromResult(instance.History.Events.Where(e => e.ChildWorkflowInstanceCreated is not null).ToArray());
+            return Task.FromResult(Children(instance.History.Events));
         }, cancellationToken).ConfigureAwait(false);
         var deleted = 0;
         if (recurse)
@@ -167,6 +189,41 @@ internal sealed class WorkflowClient(WorkflowHub hub) : IWorkflowEngine
 
     public static bool IsTerminal(OrchestrationStatus status) =>
         status is OrchestrationStatus.Completed or OrchestrationStatus.Failed or OrchestrationStatus.Canceled or OrchestrationStatus.Terminated;
+
+    private static HistoryEvent[] Children(IEnumerable<HistoryEvent> events) => [.. events.Where(e => e.ChildWorkflowInstanceCreated is not null)];
+
+    // An id is free once everything that its instance has made has ended, children of children too, wherever they are. Null: it has. Of an app that is not there, or does not say, nothing is known.
+    private async Task<string?> RunningChildAsync(string app, HistoryEvent[] children, HashSet<(string App, string Id)> seen, CancellationToken cancellationToken)
+    {
+        foreach (var created in children)
+        {
+            var id = created.ChildWorkflowInstanceCreated.InstanceId;
+            var home = created.Router is { HasTargetAppID: true, TargetAppID.Length: > 0 } router ? router.TargetAppID : app;
+            if (!seen.Add((home, id)) || await EventsAsync(home, id).ConfigureAwait(false) is not { } events)
+                continue;
+            var running = events.Any(e => e.ExecutionCompleted is not null)
+                ? await RunningChildAsync(home, Children(events), seen, cancellationToken).ConfigureAwait(false)
+                : "orchestration has not yet completed";
+            if (running is not null)
+                return $"child workflow '{id}': {running}";
+        }
+
+        return null;
+
+        async Task<IReadOnlyList<HistoryEvent>?> EventsAsync(string home, string id)
+        {
+            if (home == hub.AppId)
+                return await HistoryAsync(id, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await hub.Peers.FindAsync(home, cancellationToken).ConfigureAwait(false) is { } peer ? await peer.HistoryAsync(id, cancellationToken).ConfigureAwait(false) : null;
+            }
+            catch (Exception e) when (e is WorkflowException or HubMovedException)
+            {
+                return null;
+            }
+        }
+    }
 
     private async Task SendAsync(string id, HistoryEvent e, CancellationToken cancellationToken)
     {

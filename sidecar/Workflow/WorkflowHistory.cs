@@ -41,6 +41,9 @@ internal sealed class WorkflowHistory
     /// <summary>Patches that earlier turns of this execution took.</summary>
     public List<string> Patches { get; } = [];
 
+    /// <summary>The version of the workflow that a worker said it runs; null where none did.</summary>
+    public string? VersionName { get; private set; }
+
     /// <summary>Bytes that the events take in a message, roughly.</summary>
     public long Size { get; private set; }
 
@@ -106,6 +109,8 @@ internal sealed class WorkflowHistory
             case Kind.WorkflowStarted:
                 StartedAt ??= e.Timestamp;
                 Patches.AddRange(e.WorkflowStarted.Version?.Patches ?? []);
+                if (e.WorkflowStarted.Version is { HasName: true } version)
+                    VersionName = version.Name;
                 break;
             case Kind.ExecutionCompleted:
                 Completed = e.ExecutionCompleted;
@@ -129,11 +134,28 @@ internal sealed class WorkflowHistory
             case Kind.ChildWorkflowInstanceCreated:
                 OpenChildren[e.EventId] = e;
                 break;
+            case Kind.EventRaised:
+                EndWait(e.EventRaised.Name);
+                break;
             default:
                 if (Resolves(e) is { } resolved)
                     resolved.Open.Remove(resolved.Id);
                 break;
         }
+    }
+
+    // What the event was waited for is over: the timer that would have ended the wait must not wake the workflow later. Waits for events of one name end in their order.
+    private void EndWait(string name)
+    {
+        HistoryEvent? first = null;
+        foreach (var timer in OpenTimers.Values)
+        {
+            if (timer.TimerCreated.ExternalEvent is { } awaited && awaited.Name.Equals(name, StringComparison.OrdinalIgnoreCase) && timer.EventId < (first?.EventId ?? int.MaxValue))
+                first = timer;
+        }
+
+        if (first is not null)
+            OpenTimers.Remove(first.EventId);
     }
 
     /// <summary>Whether an action of this id was taken.</summary>

@@ -19,7 +19,7 @@ internal sealed partial class WorkflowHub
     public void Stall(WorkflowInstance instance) => Background(() => OnAsync(instance.Id, async i =>
     {
         if (i.Turn is null && !i.IsIdle)
-            await i.StallAsync(TurnActions.Stall(this, StalledReason.PayloadSizeExceeded, $"the history exceeds {LargestTurn} bytes"), _stopping.Token).ConfigureAwait(false);
+            await StallAsync(i, "the history").ConfigureAwait(false);
         return true;
     }, _stopping.Token));
 
@@ -78,7 +78,7 @@ internal sealed partial class WorkflowHub
     {
         var executionId = start.WorkflowInstance?.ExecutionId ?? "";
         foreach (var task in effects.Tasks)
-            Dispatch(id, executionId, task, effects.Propagated?.GetValueOrDefault(task.EventId));
+            Dispatch(id, start, task, effects.Propagated?.GetValueOrDefault(task.EventId));
         foreach (var timer in effects.Timers)
             _timers.Add((id, executionId, timer), DueAt(timer));
         foreach (var child in effects.Children)
@@ -91,17 +91,50 @@ internal sealed partial class WorkflowHub
             _expiries.Add((id, executionId), Time.GetUtcNow() + retention);
         // Another app waits for the end of its children itself.
         if (effects.ForParent is { } end && (!end.Parent.HasAppID || end.Parent.AppID.Length == 0 || end.Parent.AppID == AppId))
-            Background(() => PostAsync(end.Parent.WorkflowInstance.InstanceId, end.Event, _stopping.Token));
+            Background(() => TellParentAsync(end.Parent, end.Event));
     }
 
-    private void Dispatch(string id, string executionId, HistoryEvent scheduled, PropagatedHistory? propagated)
+    // Only the execution that made the child: ids of actions begin anew with each, so that another would take its end for that of a child of its own.
+    private async Task TellParentAsync(ParentInstanceInfo parent, HistoryEvent end)
     {
+        var (id, execution) = (parent.WorkflowInstance.InstanceId, parent.WorkflowInstance.ExecutionId ?? "");
+        if (execution.Length == 0)
+            await PostAsync(id, end, _stopping.Token).ConfigureAwait(false);
+        else if (await ResolveAsync(id, execution, end, _stopping.Token).ConfigureAwait(false) is { } durable)
+            await durable.WaitAsync(_stopping.Token).ConfigureAwait(false);
+    }
+
+    private Task StallAsync(WorkflowInstance instance, string what) =>
+        instance.StallAsync(TurnActions.Stall(this, StalledReason.PayloadSizeExceeded, $"{what} exceeds {LargestTurn} bytes"), _stopping.Token);
+
+    private void Dispatch(string id, ExecutionStartedEvent start, HistoryEvent scheduled, PropagatedHistory? propagated)
+    {
+        var executionId = start.WorkflowInstance?.ExecutionId ?? "";
+        var size = (long)scheduled.CalculateSize() + (propagated?.CalculateSize() ?? 0);
+        Telemetry.Sized(start.Name, scheduled.TaskScheduled.Name, size, Settings.MaxMessageSize);
+        if (size > LargestTurn)
+        {
+            // It stays open, and is tried again after a restart, which may allow larger messages.
+            Background(() => OnAsync(id, async i =>
+            {
+                if (i.ExecutionId == executionId && i.Turn is null && i.History.OpenTasks.ContainsKey(scheduled.EventId))
+                    await StallAsync(i, $"what activity '{scheduled.TaskScheduled.Name}' is given").ConfigureAwait(false);
+                return true;
+            }, _stopping.Token));
+            return;
+        }
+
         if (propagated is not null)
             LogUnsigned("activity", scheduled.TaskScheduled.Name);
         if (IsElsewhere(scheduled, out var app))
+        {
             Background(() => RunElsewhereAsync(id, executionId, app, scheduled, propagated));
-        else
-            Enter(new ActivityTask(id, executionId, scheduled) { Propagated = propagated });
+            return;
+        }
+
+        var asked = Time.GetTimestamp();
+        Enter(new ActivityTask(id, executionId, scheduled) { Propagated = propagated });
+        Telemetry.Requested(scheduled, success: true, Time.GetElapsedTime(asked));
     }
 
     private void Enter(ActivityTask activity)
@@ -152,7 +185,10 @@ internal sealed partial class WorkflowHub
             PropagatedHistory = propagated,
             WorkflowInstance = new Dapr.DurableTask.Protobuf.WorkflowInstance { InstanceId = id, ExecutionId = executionId },
         };
-        if (await ElsewhereAsync(id, executionId, app, history => history.OpenTasks.ContainsKey(scheduled.EventId), peer => peer.RunActivityAsync(request, _stopping.Token)).ConfigureAwait(false) is { } response)
+        var start = Time.GetTimestamp();
+        var response = await ElsewhereAsync(id, executionId, app, history => history.OpenTasks.ContainsKey(scheduled.EventId), peer => peer.RunActivityAsync(request, _stopping.Token)).ConfigureAwait(false);
+        Telemetry.Requested(scheduled, response is not null, Time.GetElapsedTime(start));
+        if (response is not null)
             await ResolveAsync(id, executionId, ActivityEnd(scheduled, response, app), _stopping.Token).ConfigureAwait(false);
     }
 
@@ -261,7 +297,7 @@ internal sealed partial class WorkflowHub
             return Task.FromResult(true);
         }, _stopping.Token).ConfigureAwait(false);
         if (taken)
-            await PostAsync(parentId, Taken(child), _stopping.Token).ConfigureAwait(false);
+            await TellParentAsync(child.ParentInstance, Taken(child)).ConfigureAwait(false);
     }
 
     private HistoryEvent Taken(ExecutionStartedEvent child) => Event(new HistoryEvent
@@ -319,10 +355,8 @@ internal sealed partial class WorkflowHub
         return Task.FromResult(true);
     }, _stopping.Token);
 
-    private Task WakeAsync(string id, bool recover) => OnAsync(id, instance =>
+    private Task WakeAsync(string id, bool recover) => recover ? RecoverAsync(id, _stopping.Token) : OnAsync(id, instance =>
     {
-        if (recover)
-            return RecoverAsync(instance);
         instance.TryBeginTurn();
         return Task.FromResult(true);
     }, _stopping.Token);
@@ -352,21 +386,40 @@ internal sealed partial class WorkflowHub
     // At the first worker after a start: everything that had not ended goes on from its history.
     private async Task RecoverAsync(CancellationToken cancellationToken)
     {
-        try
+        string? page = null;
+        while (true)
         {
-            string? page = null;
-            do
+            try
             {
                 var (ids, next) = await Storage.OpenAsync(page, RecoveredAtATime, cancellationToken).ConfigureAwait(false);
                 foreach (var id in ids)
-                    await OnAsync(id, RecoverAsync, cancellationToken).ConfigureAwait(false);
-                page = next;
+                    await RecoverAsync(id, cancellationToken).ConfigureAwait(false);
+                if ((page = next) is null)
+                    return;
             }
-            while (page is not null);
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                LogRecoveryFailed(e);
+                await Task.Delay(RetryAfterFailure, Time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    // One that cannot be read keeps no other from going on.
+    private async Task RecoverAsync(string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await OnAsync(id, RecoverAsync, cancellationToken).ConfigureAwait(false);
+        }
+        catch (InvalidDataException e)
+        {
+            LogDamaged(id, e.Message);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            LogRecoveryFailed(e);
+            LogTurnFailed(id, e);
+            _wakeUps.Add((id, true), Time.GetUtcNow() + RetryAfterFailure);
         }
     }
 
@@ -378,8 +431,11 @@ internal sealed partial class WorkflowHub
 
     private Task ExpireAsync(string id, string executionId) => OnAsync(id, async instance =>
     {
-        if (instance.ExecutionId == executionId && instance.History.Completed is not null)
-            await instance.PurgeAsync(_stopping.Token).ConfigureAwait(false);
+        if (instance.ExecutionId != executionId || instance.History.Completed is null)
+            return false;
+        var start = Time.GetTimestamp();
+        await instance.PurgeAsync(_stopping.Token).ConfigureAwait(false);
+        Telemetry.Expired(Time.GetElapsedTime(start));
         return true;
     }, _stopping.Token);
 
@@ -402,9 +458,9 @@ internal sealed partial class WorkflowHub
             return Task.FromResult(true);
         }, _stopping.Token).ConfigureAwait(false);
         if (end is not null)
-            await PostAsync(parentId, end, _stopping.Token).ConfigureAwait(false);
+            await TellParentAsync(start.ExecutionStarted.ParentInstance, end).ConfigureAwait(false);
         else
-            await StartChildAsync(parentId, "", start, propagated).ConfigureAwait(false);
+            await StartChildAsync(parentId, parent.WorkflowInstance?.ExecutionId ?? "", start, propagated).ConfigureAwait(false);
     }
 
     private static DateTimeOffset DueAt(HistoryEvent timer)

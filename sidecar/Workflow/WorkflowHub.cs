@@ -268,7 +268,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         foreach (var task in history.OpenTasks.Values)
         {
             if (!_activities.ContainsKey((instance.Id, task.EventId)) && !instance.Awaits(history.OpenTasks, task.EventId))
-                Dispatch(instance.Id, instance.ExecutionId, task, Propagation.Again(this, instance, task));
+                Dispatch(instance.Id, instance.Started!, task, Propagation.Again(this, instance, task));
         }
 
         foreach (var timer in history.OpenTimers.Values)
@@ -480,7 +480,10 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Error, Message = "workflow instance '{InstanceId}': the store refused a change; trying again")]
     private partial void LogTurnFailed(string instanceId, Exception error);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "workflows under way before the start could not be read")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "workflow instance '{InstanceId}' cannot go on: {Reason}")]
+    private partial void LogDamaged(string instanceId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "workflows under way before the start could not be read; trying again")]
     private partial void LogRecoveryFailed(Exception error);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "propagating unsigned workflow history to {Kind} '{Name}' (signing is not configured; context cannot be cryptographically verified by the receiver)")]

@@ -134,7 +134,9 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
         var taken = _inbox.Where(i => History.Resolves(i.Event) is not { } resolved || resolved.Open.ContainsKey(resolved.Id)).ToArray();
         if (taken.Length == 0)
             return;
-        if (_propagatedSize + History.Size + taken.Sum(i => (long)i.Event.CalculateSize()) > hub.LargestTurn)
+        var size = _propagatedSize + History.Size + taken.Sum(i => (long)i.Event.CalculateSize());
+        hub.Telemetry.Sized((Started ?? StartInInbox?.ExecutionStarted)?.Name ?? "", size, hub.Settings.MaxMessageSize);
+        if (size > hub.LargestTurn)
         {
             hub.Stall(this);
             return;

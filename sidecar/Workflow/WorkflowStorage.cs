@@ -32,6 +32,18 @@ internal sealed partial class WorkflowStorage(IStateStore store, string appId, s
         var item = await store.GetAsync(prefix + "metadata", Consistency.Strong, NoMetadata, cancellationToken).ConfigureAwait(false);
         if (item is null)
             return null;
+        try
+        {
+            return await LoadAsync(instanceId, prefix, item, cancellationToken).ConfigureAwait(false);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new InvalidDataException($"workflow '{instanceId}': a row is not what it should be: {e.Message}", e);
+        }
+    }
+
+    private async ValueTask<StoredInstance> LoadAsync(string instanceId, string prefix, StateItem item, CancellationToken cancellationToken)
+    {
         var metadata = InstanceMetadata.Parser.ParseFrom(item.Value.Span);
         var keys = new List<string> { prefix + "customStatus", Pending(instanceId), prefix + PropagatedKey };
         var first = keys.Count;
@@ -44,9 +56,10 @@ internal sealed partial class WorkflowStorage(IStateStore store, string appId, s
         var history = new WorkflowHistory();
         for (var i = first; i < rows.Count; i++)
         {
-            var row = rows[i] ?? throw new InvalidDataException($"workflow instance '{instanceId}': row {keys[i]} is missing");
+            var isInbox = (ulong)(i - first) < metadata.InboxLength;
+            var row = rows[i] ?? throw new InvalidDataException($"workflow '{instanceId}': {(isInbox ? "inbox" : "history")} key '{keys[i][prefix.Length..]}' declared in metadata ({(isInbox ? "inboxLength" : "historyLength")}={(isInbox ? metadata.InboxLength : metadata.HistoryLength)}) but missing from state store");
             var e = HistoryEvent.Parser.ParseFrom(row.Value.Span);
-            if ((ulong)(i - first) < metadata.InboxLength)
+            if (isInbox)
                 inbox.Add(e);
             else
                 history.Append(e);
@@ -101,6 +114,15 @@ internal sealed partial class WorkflowStorage(IStateStore store, string appId, s
         change.Before.Signed is not null && (change.IsRemoved || (change.Kept == 0 && change.Before.History > 0))
             ? CommitUnsignedAsync(change, cancellationToken)
             : CommitAsync(change, [], cancellationToken);
+
+    public async Task EraseAsync(string instanceId, CancellationToken cancellationToken)
+    {
+        var prefix = Prefix(instanceId);
+        var keys = await store.KeysAsync(prefix, null, int.MaxValue, cancellationToken).ConfigureAwait(false);
+        // Of another instance whose id begins like this one's and goes on with the separator.
+        var own = keys.Where(k => k.IndexOf("||", prefix.Length, StringComparison.Ordinal) < 0);
+        await store.TransactAsync([.. own.Append(Pending(instanceId)).Select(Delete)], NoMetadata, cancellationToken).ConfigureAwait(false);
+    }
 
     // The history that was signed goes, and with it its signatures.
     private async ValueTask CommitUnsignedAsync(InstanceChange change, CancellationToken cancellationToken)

@@ -59,6 +59,26 @@ internal sealed class WorkflowTelemetry(Tracer tracer, WorkflowMetrics metrics)
             activity.Trace = parent.Child();
     }
 
+    /// <summary>An activity was handed on to those who run it, here or at another app.</summary>
+    public void Requested(HistoryEvent scheduled, bool success, TimeSpan took) => metrics.ActivityRequested(scheduled.TaskScheduled.Name, success, took.TotalMilliseconds);
+
+    /// <summary>How close to the largest message a turn comes; nothing where there is no such.</summary>
+    public void Sized(string workflow, long size, int largest)
+    {
+        if (largest < int.MaxValue)
+            metrics.TurnSized(workflow, (double)size / largest);
+    }
+
+    /// <summary>Likewise of an activity.</summary>
+    public void Sized(string workflow, string activity, long size, int largest)
+    {
+        if (largest < int.MaxValue)
+            metrics.ActivitySized(workflow, activity, (double)size / largest);
+    }
+
+    /// <summary>An instance was removed because its time was over.</summary>
+    public void Expired(TimeSpan took) => metrics.Asked("purge_workflow", success: true, took.TotalMilliseconds);
+
     public static WireContext? OfActivity(ActivityTask activity) => activity.Trace is { } trace ? Wire(trace) : null;
 
     public void Ended(ActivityTask activity, TaskFailureDetails? failure, DateTimeOffset now)

@@ -87,6 +87,21 @@ public sealed class WorkflowAppTests : IAsyncLifetime
         Task BecomesAsync(HttpStatusCode status) => RunningSidecar.UntilAsync(async () => await PostAsync("echo/start", "appID=there", "1") == status, $"a start is {status}");
     }
 
+    [Fact]
+    public async Task Operations_of_clients_are_counted_where_they_were_asked_for()
+    {
+        Assert.Equal(HttpStatusCode.Accepted, await PostAsync("echo/start", "instanceID=counted&appID=there", "1"));
+        Assert.Equal(HttpStatusCode.OK, (await _here.SendAsync("GET", $"{Workflows}/counted?appID=there")).Status);
+        Assert.Equal(HttpStatusCode.Accepted, await PostAsync("counted/raiseEvent/late", "appID=there", "1"));
+        Assert.Equal(HttpStatusCode.Accepted, await PostAsync("counted/purge", "appID=there"));
+        Assert.Equal(HttpStatusCode.NotFound, await PostAsync("counted/purge", "appID=there"));
+        var text = await _here.MetricsAsync();
+        foreach (var (operation, status) in new[] { ("create_workflow", "success"), ("get_workflow", "success"), ("add_event", "success"), ("purge_workflow", "success"), ("purge_workflow", "failed") })
+            Assert.Contains($$"""dapr_runtime_workflow_operation_count{app_id="here",namespace="",operation="{{operation}}",status="{{status}}"} 1""", text, StringComparison.Ordinal);
+        Assert.Contains("""dapr_runtime_workflow_operation_latency_count{app_id="here",namespace="",operation="create_workflow",status="success"} 1""", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("dapr_runtime_workflow_operation_count{", await _there.MetricsAsync(), StringComparison.Ordinal);
+    }
+
     private static string Policy(string caller, string operations) =>
         $"apiVersion: dapr.io/v1alpha1\nkind: WorkflowAccessPolicy\nmetadata:\n  name: who\nspec:\n  rules:\n  - callers: [{{appID: {caller}}}]\n    workflows: [{{name: '*', operations: [{operations}]}}]\n";
 

@@ -75,6 +75,34 @@ public sealed class AppsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task An_id_is_not_free_while_a_child_of_a_child_runs_at_another_app()
+    {
+        var other = Open("other");
+        await using var worker = new FakeWorker(_hub);
+        await using var there = new FakeWorker(other);
+        var started = Start("root");
+        await worker.AnswerAsync(await worker.TurnAsync(), Act.Child(0, "kid", "kid-1"));
+        await started;
+        await worker.AnswerAsync(await worker.TurnAsync(), Act.Child(0, "kid", "kid-2", "other"));
+        await there.AnswerAsync(await there.TurnAsync());
+        var terminated = _client.TerminateAsync("kid-1", null, recurse: false, Token);
+        await worker.AnswerAsync(await worker.TurnAsync());
+        await terminated;
+        await worker.AnswerAsync(await worker.TurnAsync(), Act.Done(1));
+
+        var refusal = await Assert.ThrowsAsync<WorkflowException>(() => Start("root"));
+        Assert.Equal(WorkflowRefusal.AlreadyExists, refusal.Refusal);
+        Assert.Contains("child workflow 'kid-2'", refusal.Message);
+
+        terminated = new WorkflowClient(other).TerminateAsync("kid-2", null, recurse: false, Token);
+        await there.AnswerAsync(await there.TurnAsync());
+        await terminated;
+        started = Start("root");
+        await worker.AnswerAsync(await worker.TurnAsync(), Act.Done(0));
+        await started;
+    }
+
+    [Fact]
     public async Task A_recursive_termination_reaches_children_of_other_apps()
     {
         var other = Open("other");
@@ -138,6 +166,7 @@ public sealed class AppsTests : IAsyncDisposable
         _ = Start("versioned");
         await old.AnswerAsync(await old.TurnAsync(), new WorkflowAction { Id = 0, WorkflowVersionNotAvailable = new WorkflowVersionNotAvailableAction() });
         Assert.Equal(OrchestrationStatus.Stalled, (await _client.GetAsync("versioned", withPayloads: false, Token))!.WorkflowStatus);
+        Assert.Equal("Version not available: workflow", (await _client.HistoryAsync("versioned", Token))![^1].ExecutionStalled.Description);
         await old.DisposeAsync();
         await using var next = new FakeWorker(_hub);
         var turn = await next.TurnAsync();

@@ -199,6 +199,36 @@ public sealed class PropagationTests : IAsyncDisposable
         Assert.Equal(OrchestrationStatus.Stalled, state!.WorkflowStatus);
     }
 
+    [Fact]
+    public async Task An_activity_that_would_be_given_too_much_stalls_its_workflow_and_runs_once_messages_may_be_larger()
+    {
+        var hub = Open("small", NoLimits with { MaxMessageSize = 4000 });
+        var worker = new FakeWorker(hub);
+        var started = new WorkflowClient(hub).StartAsync("root", "workflow", new string('x', 2500), null, null, Token);
+        var audit = Showing(Act.Task(0, "audit", new string('y', 1800)), HistoryPropagationScope.OwnHistory);
+        await worker.AnswerAsync(await worker.TurnAsync(), audit);
+        await started;
+        var stalled = Task.CompletedTask;
+        await hub.OnAsync("root", instance =>
+        {
+            stalled = instance.WaitAsync(static s => s == OrchestrationStatus.Stalled);
+            return Task.FromResult(true);
+        }, Token);
+        await stalled.WaitAsync(TimeSpan.FromSeconds(60), Token);
+        Assert.False(worker.HasItem);
+        Assert.Equal(StalledReason.PayloadSizeExceeded, (await new WorkflowClient(hub).HistoryAsync("root", Token))![^1].ExecutionStalled.Reason);
+        await worker.DisposeAsync();
+        await hub.DisposeAsync();
+
+        var larger = Open("small", NoLimits with { MaxMessageSize = 40_000 });
+        await using var next = new FakeWorker(larger);
+        var activity = await next.ActivityAsync();
+        Assert.Equal("audit", activity.Name);
+        _ = next.AnswerAsync(activity, "seen");
+        await next.AnswerAsync(await next.TurnAsync(), Act.Done(1, "done"));
+        Assert.Equal("done", (await new WorkflowClient(larger).GetAsync("root", withPayloads: true, Token))!.Output);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var hub in _apps.Hubs)
