@@ -12,6 +12,9 @@ internal sealed record ChildStart(string FileName, IReadOnlyList<string> Argumen
     public string? UserName { get; init; }
 
     public Signal StopSignal { get; init; } = Signal.Terminate;
+
+    /// <summary>Lent to the child, which finds it in <see cref="KeptPort.Variable"/>.</summary>
+    public KeptPort? Port { get; init; }
 }
 
 /// <summary>A process that we started: a session of its own, so that a Ctrl-C in our terminal does not reach it and its whole group can be ended.</summary>
@@ -20,6 +23,9 @@ internal sealed class ChildProcess : IRunningProgram, IDisposable
     // The child writes its log itself: nothing of ours stands between, and what it says while we are gone is kept.
     private const string Redirect = "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1 </dev/null";
     private static readonly string? SetSid = new[] { "/usr/bin/setsid", "/bin/setsid", "/usr/local/bin/setsid" }.FirstOrDefault(File.Exists);
+
+    // A descriptor that is lent goes to whichever child is started meanwhile: one at a time.
+    private static readonly Lock Starting = new();
 
     private readonly Process _process;
     private readonly Signal _stopSignal;
@@ -59,17 +65,36 @@ internal sealed class ChildProcess : IRunningProgram, IDisposable
             info.ArgumentList.Add(argument);
         foreach (var (name, value) in start.Environment)
             info.Environment[name] = value;
+        if (start.Port is { } kept)
+            info.Environment[KeptPort.Variable] = kept.Handles;
         if (start.UserName is not null)
             info.UserName = start.UserName;
 
         var child = new ChildProcess(new Process { StartInfo = info, EnableRaisingEvents = true }, start.StopSignal);
         child._process.Exited += (_, _) => child._exited.TrySetResult(child._process.ExitCode);
-        child._process.Start();
+        Launch(child._process, start.Port);
         child.Pid = child._process.Id;
         child.Identity = ProcessTable.Find(child.Pid) ?? new ProcessIdentity(child.Pid, 0);
         if (OperatingSystem.IsWindows())
             child.PumpInto(start.LogFile);
         return child;
+    }
+
+    /// <summary>Starts any process of ours.</summary>
+    public static void Launch(Process process, KeptPort? port = null)
+    {
+        lock (Starting)
+        {
+            port?.Lend(true);
+            try
+            {
+                process.Start();
+            }
+            finally
+            {
+                port?.Lend(false);
+            }
+        }
     }
 
     public async Task StopAsync(TimeSpan grace, TimeProvider time)

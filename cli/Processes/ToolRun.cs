@@ -45,7 +45,7 @@ internal static class ToolRun
         process.ErrorDataReceived += (_, e) => Take(e.Data);
         try
         {
-            process.Start();
+            ChildProcess.Launch(process);
         }
         catch (Win32Exception e)
         {

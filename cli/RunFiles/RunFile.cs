@@ -60,6 +60,9 @@ internal sealed record RunApp
     /// <summary>The <c>METRICS_PORT</c> of the env section: where services of ours serve health, metrics and Swagger UI beside gRPC.</summary>
     public required ConfiguredPort? OwnMetricsPort { get; init; }
 
+    /// <summary>The <c>KEEP_PORT</c> of the env section: the platform listens on the app's port for it, also while it is started again.</summary>
+    public bool KeepsPort => AppPort is not null && Environment.GetValueOrDefault("KEEP_PORT") == "true";
+
     /// <summary>Empty: a sidecar without an app.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 

@@ -5,11 +5,13 @@ using DaprPlatform.Cli.RunFiles;
 namespace DaprPlatform.Cli.Supervision;
 
 /// <summary>An app of the run file as a program to supervise. It serves when it answers and its sidecar has seen it.</summary>
-internal sealed class AppProgram(Repository repository, RunApp app, string logFile, IReadOnlyDictionary<string, string> mark, AppHealth health, Func<IAppSidecar?> sidecar) : ISupervisedProgram
+internal sealed class AppProgram(Repository repository, RunApp app, string logFile, IReadOnlyDictionary<string, string> mark, AppHealth health, Func<IAppSidecar?> sidecar) : ISupervisedProgram, IDisposable
 {
     private const long LogLimitBytes = 20 << 20;
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+
+    private KeptPort? _port;
 
     public string Name => app.AppId;
 
@@ -22,8 +24,19 @@ internal sealed class AppProgram(Repository repository, RunApp app, string logFi
         var environment = new Dictionary<string, string>(mark);
         foreach (var (name, value) in launch.Environment.Concat(app.ProcessEnvironment()))
             environment[name] = value;
-        return Task.FromResult<IRunningProgram>(ChildProcess.Start(new ChildStart(launch.FileName, launch.Arguments, app.Folder, logFile) { Environment = environment }));
+        if (app is { KeepsPort: true, AppPort: { } port } && !OperatingSystem.IsWindows())
+            _port ??= new KeptPort(port.Number);
+        return Task.FromResult<IRunningProgram>(ChildProcess.Start(new ChildStart(launch.FileName, launch.Arguments, app.Folder, logFile) { Environment = environment, Port = _port }));
     }
+
+    /// <summary>From here on nobody waits for the program: connections to its port are refused.</summary>
+    public void ReleasePort()
+    {
+        _port?.Dispose();
+        _port = null;
+    }
+
+    public void Dispose() => ReleasePort();
 
     // Another process' readiness can only be asked for.
     public async Task WaitReadyAsync(IRunningProgram running, CancellationToken cancel)

@@ -9,6 +9,7 @@ internal sealed class AppUnit : IAsyncDisposable
 {
     private readonly ISidecarHost _host;
     private readonly AppHealth _health;
+    private readonly AppProgram? _app;
     private readonly SupervisedUnit? _program;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private IAppSidecar? _sidecar;
@@ -19,8 +20,10 @@ internal sealed class AppUnit : IAsyncDisposable
         App = app;
         _host = host;
         _health = new AppHealth(app);
-        if (app.Command.Count > 0)
-            _program = new SupervisedUnit(new AppProgram(repository, app, logFile, mark, _health, () => _sidecar), backoff, time, changed);
+        if (app.Command.Count == 0)
+            return;
+        _app = new AppProgram(repository, app, logFile, mark, _health, () => _sidecar);
+        _program = new SupervisedUnit(_app, backoff, time, changed);
     }
 
     public RunApp App { get; }
@@ -66,7 +69,15 @@ internal sealed class AppUnit : IAsyncDisposable
         _swagger ??= await _health.FindSwaggerAsync(cancel);
     }
 
-    public Task StopProgramAsync(TimeSpan grace) => _program?.StopAsync(grace) ?? Task.CompletedTask;
+    /// <param name="grace">After which it is killed.</param>
+    /// <param name="toStartAgain">Whoever connects waits for the next start, where the app's port is kept.</param>
+    public async Task StopProgramAsync(TimeSpan grace, bool toStartAgain = false)
+    {
+        if (_program is not null)
+            await _program.StopAsync(grace);
+        if (!toStartAgain)
+            _app?.ReleasePort();
+    }
 
     public async Task StopSidecarAsync(TimeSpan grace)
     {
@@ -110,6 +121,7 @@ internal sealed class AppUnit : IAsyncDisposable
     {
         if (_program is not null)
             await _program.DisposeAsync();
+        _app?.Dispose();
         _health.Dispose();
     }
 }

@@ -161,7 +161,7 @@ internal sealed class Stack : IAsyncDisposable
         var app = Find(appId);
         await app.InTurnAsync(async () =>
         {
-            await app.StopProgramAsync(AppGrace);
+            await app.StopProgramAsync(AppGrace, toStartAgain: true);
             await StartSidecarAsync(app, _stopping.Token);
             await app.StartProgramAsync();
         });

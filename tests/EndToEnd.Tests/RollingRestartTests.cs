@@ -45,9 +45,10 @@ public sealed class RollingRestartTests(StackFixture stack) : IAsyncDisposable
 
             var (took, retries) = (TimeProvider.System.GetElapsedTime(started), gateway.Retries - again);
             TestContext.Current.TestOutputHelper?.WriteLine($"{app}: {took.TotalSeconds:F1} s, {retries} requests sent again");
-            // A customer notices the restart of the door itself; behind it calls wait for the service, as long as their time limit lets them.
-            if (app != "gateway" && took < Held)
-                Assert.Equal(0, retries);
+            // Calls wait for the service behind the gateway, as long as their time limit lets them, and connections for the gateway itself, whose port the platform
+            // keeps. What a customer sends just when the gateway closes an idle connection is sent again: the price of keeping connections.
+            if (took < Held)
+                Assert.InRange(retries, 0, app == "gateway" ? Customers : 0);
         }
 
         await restarted.CancelAsync();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
@@ -26,7 +27,13 @@ internal static class Listeners
             kestrel.Limits.MaxRequestBodySize = MaxBody;
             // On every address in a container; the services of one machine are nobody else's business.
             var everywhere = configuration.GetValue("LISTEN_ON_ALL", false);
-            Listen(kestrel, configuration.GetValue("APP_PORT", appPort), everywhere, protocol == AppProtocol.Grpc ? HttpProtocols.Http2 : HttpProtocols.Http1AndHttp2);
+            var protocols = protocol == AppProtocol.Grpc ? HttpProtocols.Http2 : HttpProtocols.Http1AndHttp2;
+            // Whoever started this process may listen already and lend it the sockets, so that nobody is refused while it is started again.
+            if (configuration["APP_PORT_HANDLES"] is { Length: > 0 } handles)
+                foreach (var handle in handles.Split(' '))
+                    kestrel.ListenHandle(ulong.Parse(handle, CultureInfo.InvariantCulture), options => options.Protocols = protocols);
+            else
+                Listen(kestrel, configuration.GetValue("APP_PORT", appPort), everywhere, protocols);
             Listen(kestrel, configuration.GetValue("METRICS_PORT", metricsPort), everywhere, HttpProtocols.Http1);
         });
 
