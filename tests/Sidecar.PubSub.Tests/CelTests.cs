@@ -54,6 +54,36 @@ public sealed class CelTests
     [InlineData("(event.type")]
     public void A_malformed_rule_is_refused(string rule) => Assert.Throws<CelException>(() => CelProgram.Compile(rule, "event"));
 
+    [Theory]
+    [InlineData("1 + 'a' == 2", "found no matching overload for '_+_' applied to '(int, string)'")]
+    [InlineData("event.type == 'a' && 'b'", "found no matching overload for '_&&_' applied to '(bool, string)'")]
+    [InlineData("!event.data.amount || !7", "found no matching overload for '!_' applied to '(int)'")]
+    [InlineData("-'a' == event.type", "found no matching overload for '-_' applied to '(string)'")]
+    [InlineData("1 < 'a'", "found no matching overload for '_<_' applied to '(int, string)'")]
+    [InlineData("'1' == 1", "found no matching overload for '_==_' applied to '(string, int)'")]
+    [InlineData("event.type in 'abc'", "found no matching overload for '@in' applied to '(dyn, string)'")]
+    [InlineData("size(1) == 1", "found no matching overload for 'size' applied to '(int)'")]
+    [InlineData("event.type.startsWith(1)", "found no matching overload for 'startsWith' applied to '(dyn, int)'")]
+    [InlineData("event.type.matches(1)", "found no matching overload for 'matches' applied to '(dyn, int)'")]
+    [InlineData("'a'.b == 'c'", "type 'string' does not support field selection")]
+    [InlineData("'a'[0] == 'a'", "found no matching overload for '_[_]' applied to '(string, int)'")]
+    [InlineData("1 ? true : false", "found no matching overload for '_?_:_' applied to '(int, bool, bool)'")]
+    [InlineData("(event.level > 1 ? 'a' : 1) == 'a'", "found no matching overload for '_?_:_' applied to '(bool, string, int)'")]
+    [InlineData("'abc'.exists(x, x == 'a')", "expression of type 'string' cannot be range of a comprehension (must be list, map, or dynamic)")]
+    [InlineData("event.data.tags.all(x, 'a')", "found no matching overload for '_&&_' applied to '(bool, string)'")]
+    [InlineData("unknown(event)", "undeclared reference to 'unknown' (in container '')")]
+    public void A_rule_that_can_be_right_for_no_event_is_refused(string rule, string reason) =>
+        Assert.StartsWith(reason, Assert.Throws<CelException>(() => CelProgram.Compile(rule, "event")).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("event.data.amount + 1.0 == event.level * 2.0 - 1.5")]
+    [InlineData("event.type + '!' in [event.type, 'x'] || event.data.map.exists(k, k == 'a')")]
+    [InlineData("[1, 2] + [event.level] == event.data.tags || {'a': 1}['a'] == 1 || {'a': 1}.a < 2.5")]
+    [InlineData("timestamp(event.time) - duration('1h') < timestamp(event.data.at) && timestamp(event.time) - timestamp(event.data.at) > duration('1s')")]
+    [InlineData("type(event.type) == string && size(event.type) % 2 == 0 && bool(event.data.urgent)")]
+    [InlineData("event.data.tags.map(x, size(x))[0] == 1 && (event.level > 1 ? event.type : 'x').contains('y')")]
+    public void What_depends_on_the_event_is_left_to_it(string rule) => CelProgram.Compile(rule, "event");
+
     [Fact]
     public void A_variable_nobody_gives_does_not_matter_where_the_other_side_decides() => Assert.True(Evaluate("type == 'x' || event.data.amount == 5").IsTrue);
 

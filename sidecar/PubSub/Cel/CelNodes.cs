@@ -5,6 +5,9 @@ namespace DaprPlatform.Sidecar.PubSub.Cel;
 /// <summary>Part of a compiled expression. Variables are found by their slot.</summary>
 internal abstract class CelNode
 {
+    /// <summary>What is known of the value beforehand.</summary>
+    public CelType Type { get; init; }
+
     public abstract CelValue Evaluate(CelValue[] slots);
 }
 

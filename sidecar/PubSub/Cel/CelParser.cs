@@ -42,11 +42,13 @@ internal sealed class CelParser
         if (++_depth > DeepestNesting)
             throw new CelException("expression is nested too deeply", Current.At);
         var condition = Or();
+        var at = Current.At;
         if (TrySymbol("?"))
         {
             var whenTrue = Or();
             Require(":");
-            condition = new CelConditional(condition, whenTrue, Expression());
+            var whenFalse = Expression();
+            condition = new CelConditional(condition, whenTrue, whenFalse) { Type = CelTypes.Conditional(condition.Type, whenTrue.Type, whenFalse.Type, at) };
         }
 
         _depth--;
@@ -56,18 +58,24 @@ internal sealed class CelParser
     private CelNode Or()
     {
         var left = And();
-        while (TrySymbol("||"))
-            left = new CelLogical(isOr: true, left, And());
+        for (var at = Current.At; TrySymbol("||"); at = Current.At)
+            left = Logical(isOr: true, left, And(), at);
         return left;
     }
 
     private CelNode And()
     {
         var left = Relation();
-        while (TrySymbol("&&"))
-            left = new CelLogical(isOr: false, left, Relation());
+        for (var at = Current.At; TrySymbol("&&"); at = Current.At)
+            left = Logical(isOr: false, left, Relation(), at);
         return left;
     }
+
+    private static CelLogical Logical(bool isOr, CelNode left, CelNode right, int at) => new(isOr, left, right) { Type = CelTypes.Logical(isOr, left.Type, right.Type, at) };
+
+    private static CelBinary Binary(CelToken symbol, CelNode left, CelNode right) => new(symbol.Text, left, right) { Type = CelTypes.Binary(symbol.Text, left.Type, right.Type, symbol.At) };
+
+    private static CelLiteral Literal(CelValue value) => new(value) { Type = CelTypes.Of(value) };
 
     private CelNode Relation()
     {
@@ -75,7 +83,7 @@ internal sealed class CelParser
         while (true)
         {
             if (Current is { Kind: CelTokenKind.Symbol, Text: "==" or "!=" or "<" or "<=" or ">" or ">=" } or { Kind: CelTokenKind.Name, Text: "in" })
-                left = new CelBinary(_tokens[_at++].Text, left, Sum());
+                left = Binary(_tokens[_at++], left, Sum());
             else
                 return left;
         }
@@ -85,7 +93,7 @@ internal sealed class CelParser
     {
         var left = Product();
         while (Current is { Kind: CelTokenKind.Symbol, Text: "+" or "-" })
-            left = new CelBinary(_tokens[_at++].Text, left, Product());
+            left = Binary(_tokens[_at++], left, Product());
         return left;
     }
 
@@ -93,23 +101,35 @@ internal sealed class CelParser
     {
         var left = Unary();
         while (Current is { Kind: CelTokenKind.Symbol, Text: "*" or "/" or "%" })
-            left = new CelBinary(_tokens[_at++].Text, left, Unary());
+            left = Binary(_tokens[_at++], left, Unary());
         return left;
     }
 
     private CelNode Unary()
     {
+        var at = Current.At;
         if (TrySymbol("!"))
-            return Nested(() => new CelUnary(isNot: true, Unary()));
+        {
+            return Nested(() =>
+            {
+                var operand = Unary();
+                return new CelUnary(isNot: true, operand) { Type = CelTypes.Not(operand.Type, at) };
+            });
+        }
+
         if (!TrySymbol("-"))
             return Member();
         if (Current.Kind == CelTokenKind.Int)
         {
             var number = _tokens[_at++].Value.Int;
-            return Suffixes(new CelLiteral(CelValue.Of(number == long.MinValue ? number : -number)));
+            return Suffixes(Literal(CelValue.Of(number == long.MinValue ? number : -number)));
         }
 
-        return Nested(() => new CelUnary(isNot: false, Unary()));
+        return Nested(() =>
+        {
+            var operand = Unary();
+            return new CelUnary(isNot: false, operand) { Type = CelTypes.Negative(operand.Type, at) };
+        });
     }
 
     private CelNode Nested(Func<CelNode> read)
@@ -127,15 +147,17 @@ internal sealed class CelParser
     {
         while (true)
         {
+            var at = Current.At;
             if (TrySymbol("["))
             {
-                operand = new CelIndex(operand, Expression());
+                var index = Expression();
+                operand = new CelIndex(operand, index) { Type = CelTypes.Index(operand.Type, index.Type, at) };
                 Require("]");
             }
             else if (TrySymbol("."))
             {
                 var name = Name();
-                operand = TrySymbol("(") ? MemberCall(operand, name) : new CelSelect(operand, name.Text);
+                operand = TrySymbol("(") ? MemberCall(operand, name) : new CelSelect(operand, name.Text) { Type = CelTypes.Select(operand.Type, at) };
             }
             else
             {
@@ -147,15 +169,22 @@ internal sealed class CelParser
     private CelNode MemberCall(CelNode operand, CelToken name)
     {
         if (Macros.TryGetValue(name.Text, out var macro) && Current.Kind == CelTokenKind.Name && _tokens[_at + 1] is { Kind: CelTokenKind.Symbol, Text: "," })
-            return Comprehension(operand, macro);
+            return Comprehension(operand, macro, name.At);
         var arguments = Arguments();
         if (name.Text == "matches" && arguments.Length == 1)
-            return new CelMatches(operand, arguments[0], name.At);
-        var function = CelFunctions.Find(name.Text, arguments.Length + 1, isMember: true) ?? throw new CelException($"undeclared reference to '{name.Text}'", name.At);
-        return new CelCall(function, [operand, .. arguments]);
+            return Matches(operand, arguments[0], name.At);
+        return Call(name, [operand, .. arguments], isMember: true);
     }
 
-    private CelNode Comprehension(CelNode range, CelMacro macro)
+    private static CelMatches Matches(CelNode text, CelNode pattern, int at) => new(text, pattern, at) { Type = CelTypes.Call("matches", [text.Type, pattern.Type], at) };
+
+    private static CelCall Call(CelToken name, CelNode[] arguments, bool isMember)
+    {
+        var function = CelFunctions.Find(name.Text, arguments.Length, isMember) ?? throw new CelException($"undeclared reference to '{name.Text}' (in container '')", name.At);
+        return new CelCall(function, arguments) { Type = CelTypes.Call(name.Text, [.. arguments.Select(static a => a.Type)], name.At) };
+    }
+
+    private CelComprehension Comprehension(CelNode range, CelMacro macro, int at)
     {
         var variable = Name();
         Require(",");
@@ -165,9 +194,8 @@ internal sealed class CelParser
         var second = macro == CelMacro.Map && TrySymbol(",") ? Expression() : null;
         Require(")");
         _scope.RemoveAt(_scope.Count - 1);
-        return macro == CelMacro.Map
-            ? new CelComprehension(macro, range, slot, second is null ? null : first, second ?? first)
-            : new CelComprehension(macro, range, slot, first, transform: null);
+        var (condition, transform) = macro != CelMacro.Map ? (first, null) : second is null ? (null, first) : (first, second);
+        return new CelComprehension(macro, range, slot, condition, transform) { Type = CelTypes.Comprehension(macro, range.Type, condition?.Type, at) };
     }
 
     private CelNode Primary()
@@ -179,7 +207,7 @@ internal sealed class CelParser
                 throw new CelException("number out of range", token.At);
             case CelTokenKind.Int or CelTokenKind.Uint or CelTokenKind.Double or CelTokenKind.Text or CelTokenKind.Bytes:
                 _at++;
-                return new CelLiteral(token.Value);
+                return Literal(token.Value);
             case CelTokenKind.Name:
                 return Identifier();
         }
@@ -192,7 +220,7 @@ internal sealed class CelParser
         }
 
         if (TrySymbol("["))
-            return new CelMakeList(Sequence("]", Expression));
+            return new CelMakeList(Sequence("]", Expression)) { Type = CelType.List };
         if (TrySymbol("{"))
         {
             return new CelMakeMap(Sequence("}", () =>
@@ -200,7 +228,7 @@ internal sealed class CelParser
                 var key = Expression();
                 Require(":");
                 return (key, Expression());
-            }));
+            })) { Type = CelType.Map };
         }
 
         // A leading dot means a name from the outermost scope; there is only one.
@@ -215,9 +243,9 @@ internal sealed class CelParser
         switch (name.Text)
         {
             case "true" or "false":
-                return new CelLiteral(CelValue.Of(name.Text == "true"));
+                return Literal(CelValue.Of(name.Text == "true"));
             case "null":
-                return new CelLiteral(CelValue.Null);
+                return Literal(CelValue.Null);
             case "in":
                 _at--;
                 throw Unexpected();
@@ -232,7 +260,7 @@ internal sealed class CelParser
         }
 
         if (Types.Contains(name.Text))
-            return new CelLiteral(CelValue.TypeNamed(name.Text));
+            return Literal(CelValue.TypeNamed(name.Text));
         // daprd declares whatever variable a rule names: the rule is valid, its value an error.
         return new CelLiteral(CelValue.Error($"no such attribute: {name.Text}"));
     }
@@ -241,11 +269,10 @@ internal sealed class CelParser
     {
         var arguments = Arguments();
         if (name.Text == "has")
-            return arguments is [CelSelect select] ? new CelHas(select) : throw new CelException("invalid argument to has() macro", name.At);
+            return arguments is [CelSelect select] ? new CelHas(select) { Type = CelType.Bool } : throw new CelException("invalid argument to has() macro", name.At);
         if (name.Text == "matches" && arguments.Length == 2)
-            return new CelMatches(arguments[0], arguments[1], name.At);
-        var function = CelFunctions.Find(name.Text, arguments.Length, isMember: false) ?? throw new CelException($"undeclared reference to '{name.Text}'", name.At);
-        return new CelCall(function, arguments);
+            return Matches(arguments[0], arguments[1], name.At);
+        return Call(name, arguments, isMember: false);
     }
 
     private CelNode[] Arguments() => Sequence(")", Expression);
