@@ -151,6 +151,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
     private static void Tag(ListenOptions listen, ListenerKind kind, bool allowHttp2)
     {
         var feature = new ListenerFeature(kind, null);
+        listen.Use(static next => connection => LastingHeartbeat.ServeAsync(connection, next));
         listen.Use(next => connection =>
         {
             if (listen.Protocols != HttpProtocols.Http1AndHttp2)

@@ -21,7 +21,6 @@ internal static class Http2Upgrade
     private const string Protocol = "h2c";
     private const string Settings = "HTTP2-Settings";
     private const int PrefaceBytes = 24;
-    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
     private const int FrameHeaderBytes = 9;
 
     // What every HTTP/2 endpoint takes without being told.
@@ -44,58 +43,21 @@ internal static class Http2Upgrade
         if (head.Length > LargestFrame + FrameHeaderBytes)
             return false;
         http.Response.Headers.Upgrade = Protocol;
-        var stream = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
+        await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync().ConfigureAwait(false);
+        // Below the stream that Kestrel gives to who upgrades: at a shutdown it ends every read of that stream with an error, and with it the requests under way.
         var input = new Pipe();
-        var upgraded = new UpgradedConnection(connection, new DuplexPipe(input.Reader, PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true))));
-        var closing = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
-        var pump = PumpAsync(stream, input.Writer, head);
-        var serving = serve(upgraded);
+        var pump = new Pump(connection.Transport.Input, input.Writer, head);
         try
         {
-            // The server shuts down: what is under way has a moment, what only stays open has none.
-            await serving.WaitAsync(closing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await serving.WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!serving.IsCompleted)
-                connection.Abort();
-            await serving.ConfigureAwait(false);
+            await serve(new UpgradedConnection(connection, new DuplexPipe(input.Reader, connection.Transport.Output))).ConfigureAwait(false);
         }
         finally
         {
             await input.Reader.CompleteAsync().ConfigureAwait(false);
-            // The reading side waits for a client that has nothing more to say.
-            connection.Transport.Input.CancelPendingRead();
-            if (!pump.IsCompleted)
-                await pump.WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!pump.IsCompleted)
-                connection.Abort();
-            await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await pump.StopAsync().ConfigureAwait(false);
         }
 
         return true;
-    }
-
-    private static async Task PumpAsync(Stream from, PipeWriter to, byte[] head)
-    {
-        Exception? failure = null;
-        try
-        {
-            var start = new byte[PrefaceBytes + FrameHeaderBytes];
-            await from.ReadExactlyAsync(start).ConfigureAwait(false);
-            await to.WriteAsync(start).ConfigureAwait(false);
-            var settings = new byte[(start[PrefaceBytes] << 16) | BinaryPrimitives.ReadUInt16BigEndian(start.AsSpan(PrefaceBytes + 1))];
-            if (settings.Length > LargestFrame)
-                throw new InvalidDataException("the first frame is too large");
-            await from.ReadExactlyAsync(settings).ConfigureAwait(false);
-            await to.WriteAsync(settings).ConfigureAwait(false);
-            await to.WriteAsync(head).ConfigureAwait(false);
-            await from.CopyToAsync(to).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            failure = e is EndOfStreamException ? null : e;
-        }
-
-        await to.CompleteAsync(failure).ConfigureAwait(false);
     }
 
     // The request as a HEADERS frame of stream 1 that ends both the head and the stream; each field a literal that is not indexed (RFC 7541, 6.2.2).
@@ -149,6 +111,91 @@ internal static class Http2Upgrade
         }
 
         void Byte(int value) => frame.Write((ReadOnlySpan<byte>)[(byte)value]);
+    }
+
+    /// <summary>Brings what the client sends to the HTTP/2 connection, and its first request behind its first settings.</summary>
+    private sealed class Pump
+    {
+        private readonly PipeReader _from;
+        private readonly PipeWriter _to;
+        private readonly byte[] _head;
+        private readonly Task _running;
+        private volatile bool _stopped;
+
+        public Pump(PipeReader from, PipeWriter to, byte[] head)
+        {
+            _from = from;
+            _to = to;
+            _head = head;
+            _running = RunAsync();
+        }
+
+        /// <summary>Reads no more; what the client may still say is nobody's.</summary>
+        public Task StopAsync()
+        {
+            _stopped = true;
+            _from.CancelPendingRead();
+            return _running;
+        }
+
+        private async Task RunAsync()
+        {
+            Exception? failure = null;
+            try
+            {
+                await CopyAsync().ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+
+            await _to.CompleteAsync(failure).ConfigureAwait(false);
+        }
+
+        private async Task CopyAsync()
+        {
+            var isFirst = true;
+            while (!_stopped)
+            {
+                // A read that is only cancelled is the server's way to say that it shuts down: the frames of requests under way still come.
+                var read = await _from.ReadAsync().ConfigureAwait(false);
+                var rest = read.Buffer;
+                if (isFirst && StartOf(rest) is { IsEmpty: false } start)
+                {
+                    Write(start);
+                    _to.Write(_head);
+                    rest = rest.Slice(start.Length);
+                    isFirst = false;
+                }
+
+                if (!isFirst)
+                    Write(rest);
+                _from.AdvanceTo(isFirst ? rest.Start : rest.End, rest.End);
+                if ((await _to.FlushAsync().ConfigureAwait(false)).IsCompleted || read.IsCompleted)
+                    return;
+            }
+        }
+
+        // The preface and the client's settings; empty while they are not there in full.
+        private static ReadOnlySequence<byte> StartOf(in ReadOnlySequence<byte> bytes)
+        {
+            const int Least = PrefaceBytes + FrameHeaderBytes;
+            if (bytes.Length < Least)
+                return default;
+            Span<byte> header = stackalloc byte[Least];
+            bytes.Slice(0, Least).CopyTo(header);
+            var length = (header[PrefaceBytes] << 16) | BinaryPrimitives.ReadUInt16BigEndian(header[(PrefaceBytes + 1)..]);
+            if (length > LargestFrame)
+                throw new InvalidDataException("the first frame is too large");
+            return bytes.Length < Least + length ? default : bytes.Slice(0, Least + length);
+        }
+
+        private void Write(in ReadOnlySequence<byte> bytes)
+        {
+            foreach (var part in bytes)
+                _to.Write(part.Span);
+        }
     }
 
     private sealed record DuplexPipe(PipeReader Input, PipeWriter Output) : IDuplexPipe;

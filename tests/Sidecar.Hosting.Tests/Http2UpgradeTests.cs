@@ -76,6 +76,34 @@ public sealed class Http2UpgradeTests
         Assert.True(await sidecar.Sidecar.StopAsync());
     }
 
+    [Fact]
+    public async Task A_request_under_way_when_the_sidecar_stops_is_finished()
+    {
+        await using var app = await StandInApp.StartAsync();
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        app.Answers["/slow"] = _ => release.Task;
+        await using var sidecar = await RunningSidecar.StartAsync([], app.Port, change: o => o with { GracefulShutdown = RunningSidecar.Patience });
+        using var client = await Client.ConnectAsync(sidecar);
+        await client.SendAsync("GET /v1.0/invoke/hosted/method/slow HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
+        await client.HeadAsync();
+        await client.SendAsync(Preface);
+        await client.SendAsync(NoSettings);
+        await RunningSidecar.UntilAsync(() => Task.FromResult(app.Calls.Contains("GET /slow")), "the app is called");
+
+        var stopped = sidecar.Sidecar.StopAsync();
+        const int GoAway = 7;
+        while ((await client.FrameAsync(headersOnly: false)).Type != GoAway)
+        {
+        }
+
+        release.SetResult();
+        var (_, stream, payload) = await client.FrameAsync(headersOnly: true);
+        Assert.Equal(1, stream);
+        // The status 200 has the index 8 of HPACK's own table.
+        Assert.Equal(0x88, payload[0]);
+        Assert.True(await stopped.WaitAsync(RunningSidecar.Patience));
+    }
+
     private sealed class Client(TcpClient tcp) : IDisposable
     {
         private readonly NetworkStream _stream = tcp.GetStream();
