@@ -138,8 +138,17 @@ internal sealed partial class AppChannel : IAsyncDisposable
         if (!Pipeline.IsEmpty)
         {
             var passing = new AppMiddlewareRequest(request);
-            if (await Pipeline.RunAsync(passing, cancellationToken).ConfigureAwait(false) is { } refusal)
-                return new RefusedResponse(refusal);
+            try
+            {
+                if (await Pipeline.RunAsync(passing, cancellationToken).ConfigureAwait(false) is { } refusal)
+                    return new RefusedResponse(refusal);
+            }
+            catch (Exception e) when (e is not (OperationCanceledException or RequestBodyException or OutOfMemoryException))
+            {
+                // Callers know what to do where the app does not answer; whose fault it is does not matter to them.
+                throw new UpstreamException(e.Message, connected: true, e);
+            }
+
             request = passing.Request;
         }
 

@@ -1,3 +1,6 @@
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
 namespace DaprPlatform.Sidecar.Hosting;
 
 /// <summary>
@@ -7,6 +10,7 @@ namespace DaprPlatform.Sidecar.Hosting;
 internal sealed partial class DaprGrpcService(SidecarRuntime runtime) : global::Dapr.Proto.Runtime.V1.Dapr.DaprBase
 {
     private readonly SidecarRuntime _runtime = runtime;
+    private readonly ILogger _logger = runtime.Loggers.CreateLogger("dapr.runtime.grpc");
 
     /// <summary>Runs an implementation and turns its refusal into a status with details.</summary>
     private async Task<T> Translated<T>(ValueTask<T> work)
@@ -20,5 +24,13 @@ internal sealed partial class DaprGrpcService(SidecarRuntime runtime) : global::
             _runtime.Metrics.ErrorCodes.Count(e, overGrpc: true);
             throw e.ToRpcException();
         }
+        catch (Exception e) when (e is not (RpcException or OperationCanceledException or OutOfMemoryException))
+        {
+            LogFailure(e);
+            throw new RpcException(new Status(StatusCode.Internal, e.Message));
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a call of the gRPC API failed")]
+    private partial void LogFailure(Exception error);
 }

@@ -6,6 +6,7 @@ using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
 
 namespace DaprPlatform.Sidecar.Http;
@@ -14,16 +15,18 @@ namespace DaprPlatform.Sidecar.Http;
 /// The gRPC API of one sidecar: <c>dapr.proto.runtime.v1.Dapr</c> and the further services of the building blocks by one look-up of the path; every other
 /// method is proxied to the app that the call names. In daprd's order: allowed APIs, token, tracing, metrics, API logging.
 /// </summary>
-internal sealed class GrpcApi
+internal sealed partial class GrpcApi
 {
     private const string DaprService = "/dapr.proto.runtime.v1.Dapr/";
     private readonly SidecarRuntime _runtime;
     private readonly List<GrpcMethodTable> _tables = [];
     private readonly byte[]? _token;
+    private readonly ILogger _logger;
 
     public GrpcApi(SidecarRuntime runtime)
     {
         _runtime = runtime;
+        _logger = runtime.Loggers.CreateLogger("dapr.runtime.grpc");
         _token = runtime.Options.ApiToken is { } token ? Encoding.UTF8.GetBytes(token) : null;
         _tables.Add(GrpcMethodTable.Create(new DaprGrpcService(runtime), Options()));
         foreach (var block in runtime.GrpcServices)
@@ -52,7 +55,24 @@ internal sealed class GrpcApi
     }
 
     /// <summary>Calls from other sidecars.</summary>
-    public Task HandleInternalAsync(HttpContext http) => _runtime.InternalHandler(http);
+    public async Task HandleInternalAsync(HttpContext http)
+    {
+        try
+        {
+            await _runtime.InternalHandler(http).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested && GrpcProtocol.IsGrpcRequest(http.Request))
+        {
+            await FailAsync(http, http.Request.Path.Value ?? "", e).ConfigureAwait(false);
+        }
+    }
+
+    // What no method translates itself: the caller is told what went wrong instead of losing its stream.
+    private Task FailAsync(HttpContext http, string path, Exception failure)
+    {
+        LogFailure(path, failure);
+        return GrpcProtocol.WriteStatus(http, failure is RpcException { Status: var status } ? status : new Status(StatusCode.Internal, failure.Message));
+    }
 
     private async Task ObservedAsync(HttpContext http, string path)
     {
@@ -68,6 +88,10 @@ internal sealed class GrpcApi
                 await GrpcProtocol.WriteStatus(http, new Status(StatusCode.InvalidArgument, "invalid request: malformed baggage header")).ConfigureAwait(false);
             else
                 await DispatchAsync(http, path).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            await FailAsync(http, path, e).ConfigureAwait(false);
         }
         finally
         {
@@ -131,4 +155,7 @@ internal sealed class GrpcApi
         var error = new ApiException(int.Parse(httpCode, System.Globalization.CultureInfo.InvariantCulture), code, reason, reason, info).ToRpcException();
         return GrpcProtocol.WriteStatus(http, error.Status, error.Trailers);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Path} failed")]
+    private partial void LogFailure(string path, Exception error);
 }

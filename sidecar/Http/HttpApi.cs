@@ -97,7 +97,18 @@ internal sealed partial class HttpApi
 
     private async Task ThroughPipelineAsync(HttpContext http)
     {
-        if (await _runtime.HttpPipeline.RunAsync(new ApiMiddlewareRequest(http), http.RequestAborted).ConfigureAwait(false) is { } refusal)
+        MiddlewareRefusal? refusal;
+        try
+        {
+            refusal = await _runtime.HttpPipeline.RunAsync(new ApiMiddlewareRequest(http), http.RequestAborted).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            await FailAsync(http, RawPath(http), e).ConfigureAwait(false);
+            return;
+        }
+
+        if (refusal is not null)
             await PlainAsync(http, refusal.Status, refusal.Text).ConfigureAwait(false);
         else
             await LoggedAsync(http, RawPath(http)).ConfigureAwait(false);
@@ -128,24 +139,29 @@ internal sealed partial class HttpApi
                 await NotFoundAsync(http).ConfigureAwait(false);
             }
         }
-        catch (ApiException e) when (!http.Response.HasStarted)
-        {
-            _runtime.Metrics.ErrorCodes.Count(e, overGrpc: false);
-            await ErrorAsync(http, e).ConfigureAwait(false);
-        }
-        catch (BodyTooLargeException e) when (!http.Response.HasStarted)
-        {
-            _runtime.Metrics.ErrorCodes.Count("ERR_BODY_READ");
-            await ErrorAsync(http, ApiException.BadRequest("ERR_BODY_READ", $"failed to read request body: {e.Message}")).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-            // The caller has gone; nobody reads an answer.
-        }
         catch (Exception e) when (!http.Response.HasStarted)
         {
-            LogFailure(http.Request.Method, path, e);
-            await ErrorAsync(http, new ApiException(500, StatusCode.Internal, "ERROR", e.Message)).ConfigureAwait(false);
+            await FailAsync(http, path, e).ConfigureAwait(false);
+        }
+    }
+
+    // Whatever went wrong, the caller gets Dapr's error body.
+    private Task FailAsync(HttpContext http, string path, Exception failure)
+    {
+        switch (failure)
+        {
+            case ApiException error:
+                _runtime.Metrics.ErrorCodes.Count(error, overGrpc: false);
+                return ErrorAsync(http, error);
+            case BodyTooLargeException or BadHttpRequestException:
+                _runtime.Metrics.ErrorCodes.Count("ERR_BODY_READ");
+                return ErrorAsync(http, ApiException.BadRequest("ERR_BODY_READ", $"failed to read request body: {failure.Message}"));
+            case OperationCanceledException when http.RequestAborted.IsCancellationRequested:
+                // The caller has gone; nobody reads an answer.
+                return Task.CompletedTask;
+            default:
+                LogFailure(http.Request.Method, path, failure);
+                return ErrorAsync(http, new ApiException(500, StatusCode.Internal, "ERROR", failure.Message));
         }
     }
 
@@ -233,7 +249,16 @@ internal sealed partial class HttpApi
         public override async ValueTask ReplaceBodyAsync(Func<ReadOnlyMemory<byte>, byte[]> change, CancellationToken cancellationToken)
         {
             using var all = new MemoryStream();
-            await http.Request.Body.CopyToAsync(all, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await http.Request.Body.CopyToAsync(all, cancellationToken).ConfigureAwait(false);
+            }
+            catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+            {
+                // Each API has its own answer to that, and meets it when it reads.
+                return;
+            }
+
             var changed = change(all.GetBuffer().AsMemory(0, (int)all.Length));
             http.Request.Body = new MemoryStream(changed);
             if (http.Request.ContentLength is not null)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using DaprPlatform.Sidecar.Observability;
 using DaprPlatform.Sidecar.Resources;
 
 namespace DaprPlatform.Sidecar.Invocation;
@@ -7,10 +8,29 @@ namespace DaprPlatform.Sidecar.Invocation;
 /// Configuration's <c>accessControl</c> (https://docs.dapr.io/operations/configuration/invoke-allowlist/). Its policies are for callers known by their certificate;
 /// without mTLS only the default action decides, and only about callers from other sidecars.
 /// </summary>
-internal static class AccessControl
+internal sealed class AccessControl
 {
+    private readonly InvocationMetrics _metrics;
+    private readonly bool _isConfigured;
+    private readonly bool _denies;
+
     /// <exception cref="ResourceException">A policy lacks its app id, trust domain or namespace.</exception>
-    public static bool DeniesByDefault(JsonObject configuration)
+    public AccessControl(JsonObject configuration, InvocationMetrics metrics)
+    {
+        _metrics = metrics;
+        _isConfigured = configuration.Object("accessControl") is { Count: > 0 };
+        _denies = DeniesByDefault(configuration);
+    }
+
+    /// <summary>Whether a call from another sidecar may reach the app; counts the decision.</summary>
+    public bool Allows()
+    {
+        if (_isConfigured)
+            _metrics.Decided(!_denies);
+        return !_denies;
+    }
+
+    private static bool DeniesByDefault(JsonObject configuration)
     {
         if (configuration.Object("accessControl") is not { } spec)
             return false;

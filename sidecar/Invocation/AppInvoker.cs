@@ -23,7 +23,6 @@ internal sealed class AppInvoker
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     private readonly SidecarRuntime _runtime;
-    private readonly bool _denied;
     private readonly string _address;
 
     /// <exception cref="ResourceException">The access control of the Configuration is incomplete.</exception>
@@ -31,8 +30,11 @@ internal sealed class AppInvoker
     {
         _runtime = runtime;
         _address = runtime.Options.Variable("DAPR_HOST_IP") ?? "127.0.0.1";
-        _denied = AccessControl.DeniesByDefault(runtime.Configuration.Spec);
+        Access = new AccessControl(runtime.Configuration.Spec, runtime.Metrics.Invocation);
     }
+
+    /// <summary>Who may call this app from another sidecar.</summary>
+    public AccessControl Access { get; }
 
     /// <exception cref="InvocationException">The call does not reach the app.</exception>
     /// <exception cref="RequestBodyException">The caller's body cannot be read.</exception>
@@ -42,7 +44,7 @@ internal sealed class AppInvoker
             return await SendAsync(request, cancellationToken).ConfigureAwait(false);
 
         // Callers have no identity without mTLS, so that only the default action of access control applies, as in daprd.
-        if (_denied)
+        if (!Access.Allows())
             throw new InvocationException(StatusCode.PermissionDenied, $"access control policy has denied access to id:  operation: {request.Method} verb: {request.Verb}") { Remote = true };
         var metrics = _runtime.Metrics.Invocation;
         metrics.RequestReceived(request.Caller.AppId);

@@ -154,7 +154,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
         void Answered(StatusCode status) => runtime.Metrics.Invocation.ResponseReceived(appId, (int)status, runtime.Time.GetElapsedTime(start).TotalMilliseconds, streaming: true);
         if (peer.Local is { } sidecar)
         {
-            if (AccessControl.DeniesByDefault(sidecar.Configuration.Spec))
+            if (!sidecar.Invocation.Invoker.Own.Access.Allows())
                 throw Denied(http);
             sidecar.Metrics.Invocation.RequestReceived(runtime.Options.AppId);
             var call = ToApp(sidecar, body, runtime.Self, Answered);
@@ -167,7 +167,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
 
     private ProxiedCall Receive(HttpContext http)
     {
-        if (AccessControl.DeniesByDefault(runtime.Configuration.Spec))
+        if (!runtime.Invocation.Invoker.Own.Access.Allows())
             throw Denied(http);
         runtime.Metrics.Invocation.RequestReceived(http.Request.Headers[CallerId].ToString());
         var call = ToApp(runtime, null, null);

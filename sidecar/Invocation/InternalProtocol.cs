@@ -138,6 +138,12 @@ internal static class InternalProtocol
             // One side left in the middle: the other must not take what there is for all.
             http.Abort();
         }
+        catch (Exception e) when (!http.Response.HasStarted)
+        {
+            http.Response.Headers.Clear();
+            http.Response.Headers[ErrorCode] = ((int)StatusCode.Internal).ToString(CultureInfo.InvariantCulture);
+            http.Response.Headers[ErrorMessage] = Uri.EscapeDataString(e.Message);
+        }
     }
 
     private static bool IsOwn(string name) =>

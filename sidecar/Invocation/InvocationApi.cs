@@ -99,7 +99,7 @@ internal sealed class InvocationApi : IBuildingBlock
             else
                 await GrpcAnswers.WriteAsync(http, (GrpcInvocationResponse)response).ConfigureAwait(false);
         }
-        catch (Exception e) when (!http.Response.HasStarted && e is InvocationException or PolicyException or MethodException or RequestBodyException or UpstreamException or BodyTooLargeException)
+        catch (Exception e) when (!http.Response.HasStarted && e is not (ApiException or OperationCanceledException or OutOfMemoryException))
         {
             var (status, code, text) = e switch
             {
@@ -231,7 +231,19 @@ internal sealed class InvocationApi : IBuildingBlock
             return;
         if (answer.ContentLength is { } length)
             response.ContentLength = length;
-        if (http.Request.Method != "HEAD")
+        if (http.Request.Method == "HEAD")
+            return;
+        try
+        {
             await CopyBodyAsync(http, answer, sniff: true).ConfigureAwait(false);
+        }
+        catch when (!response.HasStarted)
+        {
+            // It broke off before anything was passed on: what it said of itself is not true of the error that takes its place.
+            foreach (var (name, _) in answer.Headers)
+                response.Headers.Remove(name);
+            response.ContentLength = null;
+            throw;
+        }
     }
 }

@@ -30,7 +30,7 @@ internal sealed partial class DaprGrpcService
                 ? await AnswerAsync(http, context).ConfigureAwait(false)
                 : await AnswerAsync((GrpcInvocationResponse)response, context).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is InvocationException or PolicyException or MethodException or UpstreamException or RequestBodyException)
+        catch (Exception e) when (e is not (RpcException or OperationCanceledException or OutOfMemoryException))
         {
             _runtime.Metrics.ErrorCodes.Count("ERR_DIRECT_INVOKE");
             var text = e is InvocationException { Remote: true } remote ? remote.RemoteMessage : e.Message;

@@ -79,7 +79,7 @@ internal sealed class JwtVerifier(string issuer, string audience, string? jwksUr
             _fetched = time.GetTimestamp();
             return _keys;
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or UriFormatException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException or UriFormatException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new JwtException($"the keys of {issuer} cannot be read: {e.Message}");
         }

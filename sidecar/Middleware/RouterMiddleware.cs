@@ -89,9 +89,10 @@ internal sealed class RouterCheckerMiddleware(ComponentSpec spec) : HttpMiddlewa
     {
         try
         {
-            _rule = new Regex(spec.Value("rule") ?? "", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+            // As Go's: in linear time, without what would need to look back. Go names groups with a P.
+            _rule = new Regex((spec.Value("rule") ?? "").Replace("(?P<", "(?<", StringComparison.Ordinal), RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
             throw new ComponentException($"invalid rule: {e.Message}", e);
         }

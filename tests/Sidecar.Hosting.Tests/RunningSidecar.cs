@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DaprPlatform.Sidecar.Hosting.Tests;
@@ -31,7 +32,9 @@ internal sealed class RunningSidecar : IAsyncDisposable
     /// <param name="resources">Texts of YAML; $DIR is the sidecar's folder.</param>
     /// <param name="configuration">spec of the Configuration.</param>
     /// <param name="beside">A sidecar on whose engine it is, and which outlives it; null: it has its own.</param>
-    public static async Task<RunningSidecar> StartAsync(IEnumerable<string> resources, int? appPort = null, string? configuration = null, Func<SidecarOptions, SidecarOptions>? change = null, RunningSidecar? beside = null)
+    /// <param name="loggers">Null logs nothing.</param>
+    public static async Task<RunningSidecar> StartAsync(IEnumerable<string> resources, int? appPort = null, string? configuration = null, Func<SidecarOptions, SidecarOptions>? change = null, RunningSidecar? beside = null,
+        ILoggerFactory? loggers = null)
     {
         var folder = Directory.CreateTempSubdirectory("host-");
         var path = folder.CreateSubdirectory("resources").FullName;
@@ -54,7 +57,7 @@ internal sealed class RunningSidecar : IAsyncDisposable
             ResourcesPaths = [path],
             ConfigPaths = configuration is null ? [] : [config],
         };
-        var sidecar = new DaprSidecar(engine, change is null ? options : change(options), NullLoggerFactory.Instance);
+        var sidecar = new DaprSidecar(engine, change is null ? options : change(options), loggers ?? NullLoggerFactory.Instance);
         await sidecar.StartAsync();
         await sidecar.WaitUntilHealthyAsync().WaitAsync(Patience);
         return new RunningSidecar(folder, engine, beside is null, sidecar);
