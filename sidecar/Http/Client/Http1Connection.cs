@@ -122,7 +122,7 @@ internal sealed class Http1Connection : IDisposable
         }
     }
 
-    private static string Reason(Exception e) => e is IOException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionReset } } ? "read: connection reset by peer" : e.Message;
+    private static string Reason(Exception e) => e is IOException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionReset } } ? "read: connection reset by peer" : TlsFailures.Words(e) ?? e.Message;
 
     private async Task WriteRequestAsync(UpstreamRequest request, CancellationToken cancellationToken)
     {

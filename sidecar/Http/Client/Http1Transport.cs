@@ -115,7 +115,7 @@ internal sealed class Http1Transport(string host, int port, SslClientAuthenticat
         catch (Exception e) when (e is System.Security.Authentication.AuthenticationException or IOException)
         {
             socket?.Dispose();
-            throw new UpstreamException(Describe(request, e.Message), connected: false, e);
+            throw new UpstreamException(Describe(request, TlsFailures.Words(e) ?? e.Message), connected: false, e);
         }
         catch
         {
