@@ -127,8 +127,12 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
         try
         {
             // A call under way is finished when the binding stops.
-            var answer = await runtime.Resiliency.ForComponent(name, "Binding", ComponentDirection.Inbound)
-                .RunAsync(_ => runtime.App.IsGrpc ? SendGrpcAsync(name, @event, trace) : SendHttpAsync(name, route, @event, trace), stopping).ConfigureAwait(false);
+            var policy = runtime.Resiliency.ForComponent(name, "Binding", ComponentDirection.Inbound);
+            var answer = !policy.IsDefined ? await SendAsync(CancellationToken.None).ConfigureAwait(false) : await policy.RunAsync(async attempt =>
+            {
+                using var call = new AttemptToken(attempt, stopping);
+                return await SendAsync(call.Token).ConfigureAwait(false);
+            }, stopping).ConfigureAwait(false);
             taken = true;
             return answer;
         }
@@ -136,9 +140,12 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
         {
             runtime.Metrics.InputBinding(name, taken, runtime.Time.GetElapsedTime(start).TotalMilliseconds);
         }
+
+        ValueTask<ReadOnlyMemory<byte>> SendAsync(CancellationToken cancellationToken) =>
+            runtime.App.IsGrpc ? SendGrpcAsync(name, @event, trace, cancellationToken) : SendHttpAsync(name, route, @event, trace, cancellationToken);
     }
 
-    private async ValueTask<ReadOnlyMemory<byte>> SendHttpAsync(string name, string route, BindingEvent @event, Span? trace)
+    private async ValueTask<ReadOnlyMemory<byte>> SendHttpAsync(string name, string route, BindingEvent @event, Span? trace, CancellationToken cancellationToken)
     {
         var headers = new List<KeyValuePair<string, StringValues>> { KeyValuePair.Create("Content-Type", new StringValues("application/json")) };
         foreach (var (key, value) in @event.Metadata)
@@ -149,14 +156,14 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
 
         if (trace is not null)
             headers.Add(KeyValuePair.Create("traceparent", new StringValues(trace.TraceParent)));
-        await using var answer = await runtime.App.CallAsync(new UpstreamRequest("POST", route, headers, RequestBody.Of(@event.Data)), CancellationToken.None).ConfigureAwait(false);
-        var body = await answer.ReadAllAsync(LongestAnswer, CancellationToken.None).ConfigureAwait(false);
+        await using var answer = await runtime.App.CallAsync(new UpstreamRequest("POST", route, headers, RequestBody.Of(@event.Data)), cancellationToken).ConfigureAwait(false);
+        var body = await answer.ReadAllAsync(LongestAnswer, cancellationToken).ConfigureAwait(false);
         if (answer.Status is < 200 or > 299)
             throw new BindingException($"error sending binding event to application {name}: fails with status code {answer.Status}, body: {Encoding.UTF8.GetString(body)}");
         return body;
     }
 
-    private async ValueTask<ReadOnlyMemory<byte>> SendGrpcAsync(string name, BindingEvent @event, Span? trace)
+    private async ValueTask<ReadOnlyMemory<byte>> SendGrpcAsync(string name, BindingEvent @event, Span? trace, CancellationToken cancellationToken)
     {
         var request = new BindingEventRequest { Name = name, Data = UnsafeByteOperations.UnsafeWrap(@event.Data) };
         foreach (var (key, value) in @event.Metadata)
@@ -168,12 +175,14 @@ internal sealed partial class InputBindings(SidecarRuntime runtime, BindingsApi 
             headers.Add("grpc-trace-bin", trace.Context.ToBinary());
         }
 
-        var answer = await new AppCallback.AppCallbackClient(runtime.App.Grpc).OnBindingEventAsync(request, headers).ResponseAsync.ConfigureAwait(false);
+        var answer = await new AppCallback.AppCallbackClient(runtime.App.Grpc).OnBindingEventAsync(request, headers, cancellationToken: cancellationToken).ResponseAsync.ConfigureAwait(false);
         if (answer.To.Count == 0)
             return answer.Data.Memory;
 
         // The app sends data on to output bindings.
-        var onward = new BindingRequest("create", answer.Data.Memory, BindingsApi.Trace());
+        var metadata = new Dictionary<string, string>();
+        BindingsApi.AddTrace(metadata);
+        var onward = new BindingRequest("create", answer.Data.Memory, metadata);
         if (answer.Concurrency == BindingEventResponse.Types.BindingEventConcurrency.Parallel)
         {
             await Task.WhenAll(answer.To.Select(to => api.InvokeAsync(to, onward, CancellationToken.None).AsTask())).ConfigureAwait(false);

@@ -97,8 +97,9 @@ internal sealed partial class HotReload : IAsyncDisposable
                 _runtime.Shutdown.Fail(e);
                 return;
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (!_stopping.IsCancellationRequested)
             {
+                // Whatever it was, the next change is looked at again.
                 LogFailed(e.Message);
             }
         }

@@ -79,7 +79,7 @@ internal sealed class PluggablePubSub(ComponentSpec spec, CallInvoker calls) : I
             if (await handler(new PubSubMessage(message.TopicName, message.Data.Memory, metadata), stopping).ConfigureAwait(false) is { } error)
                 answer.AckError = new AckMessageError { Message = error };
             return answer;
-        }, _logger));
+        }, _logger, static message => new PullMessagesRequest { AckMessageId = message.Id, AckError = new AckMessageError { Message = "subscription is closed" } }));
     }
 
     // The protocol delivers one message at a time: they are gathered here.

@@ -18,14 +18,14 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
     private readonly TAnswer? _first;
     private readonly Func<TMessage, CancellationToken, ValueTask<TAnswer>> _handle;
     private readonly ILogger _logger;
-    private readonly Func<TMessage, TAnswer>? _refuse;
+    private readonly Func<TMessage, TAnswer> _refuse;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _running;
 
     /// <param name="first">Sent when the stream begins; null: nothing.</param>
-    /// <param name="refuse">Answers what comes while the last messages are still being handled; null: that stays unanswered, for the component to give it to another.</param>
-    public PluggableStream(Func<AsyncDuplexStreamingCall<TAnswer, TMessage>> open, TAnswer? first, Func<TMessage, CancellationToken, ValueTask<TAnswer>> handle, ILogger logger, Func<TMessage, TAnswer>? refuse = null)
+    /// <param name="refuse">Answers what comes while the last messages are still being handled.</param>
+    public PluggableStream(Func<AsyncDuplexStreamingCall<TAnswer, TMessage>> open, TAnswer? first, Func<TMessage, CancellationToken, ValueTask<TAnswer>> handle, ILogger logger, Func<TMessage, TAnswer> refuse)
     {
         _refuse = refuse;
         _open = open;
@@ -107,13 +107,12 @@ internal sealed partial class PluggableStream<TAnswer, TMessage> : IAsyncDisposa
         await rest.WaitAsync(Farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    // What still comes is refused or not answered, and so delivered again to the next stream.
+    // What still comes is refused, and so delivered again to the next stream.
     private async Task EndAsync(AsyncDuplexStreamingCall<TAnswer, TMessage> call, Task<bool> next, ChannelWriter<TAnswer> answers)
     {
         while (await next.ConfigureAwait(false))
         {
-            if (_refuse is not null)
-                answers.TryWrite(_refuse(call.ResponseStream.Current));
+            answers.TryWrite(_refuse(call.ResponseStream.Current));
             next = call.ResponseStream.MoveNext(CancellationToken.None);
         }
     }

@@ -255,25 +255,4 @@ internal sealed partial class Delivery
     {
         public Verdict Verdict => verdict;
     }
-
-    // Ends with the attempt's time limit, but not because the subscription stops: a call under way is finished.
-    private sealed class AttemptToken : IDisposable
-    {
-        private readonly CancellationTokenSource _source = new();
-        private readonly CancellationTokenRegistration _registration;
-
-        public AttemptToken(CancellationToken attempt, CancellationToken stopping) => _registration = attempt.Register(() =>
-        {
-            if (!stopping.IsCancellationRequested)
-                _source.Cancel();
-        });
-
-        public CancellationToken Token => _source.Token;
-
-        public void Dispose()
-        {
-            _registration.Dispose();
-            _source.Dispose();
-        }
-    }
 }

@@ -18,6 +18,8 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
 {
     private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(500);
     private const int AskAttempts = 4;
+    private static readonly TimeSpan BeginPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestBeginPause = TimeSpan.FromSeconds(15);
 
     private readonly SidecarRuntime _runtime;
     private readonly ILogger _logger;
@@ -29,6 +31,8 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
     private bool _isActive;
     private bool _isPaused;
     private bool _hasAsked;
+    private readonly ITimer _again;
+    private int _failures;
 
     /// <exception cref="ResourceException">A Subscription resource has a malformed rule.</exception>
     public SubscriptionManager(SidecarRuntime runtime)
@@ -36,6 +40,7 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
         _runtime = runtime;
         _logger = runtime.Loggers.CreateLogger("dapr.runtime.processor.subscription");
         _declarative = Declarative(runtime.Resources);
+        _again = runtime.Time.CreateTimer(_ => _ = TryAgainAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>All there are, delivering or not, as <c>/v1.0/metadata</c> lists them.</summary>
@@ -111,6 +116,7 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _again.DisposeAsync().ConfigureAwait(false);
         await StopAsync().ConfigureAwait(false);
         StreamEntry[] streams;
         lock (_streams)
@@ -161,7 +167,9 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
         StreamEntry[] streams;
         lock (_streams)
             streams = [.. _streams];
-        await Task.WhenAll([.. ended.Select(e => e.Value.DisposeAsync().AsTask()), .. streams.Select(s => s.ReplaceAsync(cancellationToken))]).ConfigureAwait(false);
+        var ending = Task.WhenAll(ended.Select(e => e.Value.DisposeAsync().AsTask()));
+        var failed = (await Task.WhenAll(streams.Select(s => s.ReplaceAsync(cancellationToken))).ConfigureAwait(false)).Contains(false);
+        await ending.ConfigureAwait(false);
 
         IEventSink? sink = null;
         foreach (var (key, (subscription, component)) in wanted)
@@ -182,7 +190,25 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 LogFailed(subscription.Topic, subscription.PubSub, e.Message);
+                failed = true;
             }
+        }
+
+        _failures = failed ? _failures + 1 : 0;
+        if (failed)
+            _again.Change(TimeSpan.FromTicks(Math.Min(LongestBeginPause.Ticks, (long)(BeginPause.Ticks * Math.Pow(1.5, Math.Min(_failures - 1, 20))))), Timeout.InfiniteTimeSpan);
+    }
+
+    // A broker that is away for a moment must not cost a subscription: it is tried until it begins, or is wanted no more.
+    private async Task TryAgainAsync()
+    {
+        try
+        {
+            await ChangeAsync(static () => { }, _runtime.Stopping).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // The sidecar stops.
         }
     }
 
@@ -294,30 +320,42 @@ internal sealed partial class SubscriptionManager : IAsyncDisposable
         public Running? Running { get; set; }
 
         // Goes on with the component that took the place of the one it began with. Under the owner's lock.
-        public async Task ReplaceAsync(CancellationToken cancellationToken)
+        // False: it could not begin, and has to be tried again.
+        public async Task<bool> ReplaceAsync(CancellationToken cancellationToken)
         {
             var component = owner._isPaused ? null : PubSubComponent.Find(owner._runtime, subscription.PubSub);
             if (component?.Component == Running?.Component)
-                return;
+                return true;
             Running? old;
             lock (owner._streams)
                 (old, Running) = (Running, null);
             if (old is not null)
                 await old.DisposeAsync().ConfigureAwait(false);
             if (component is null || !component.Scopes.AllowsSubscribe(subscription.Topic))
-                return;
-            var begun = await owner.BeginAsync(subscription, component, sink, cancellationToken).ConfigureAwait(false);
+                return true;
+            Running begun;
+            try
+            {
+                begun = await owner.BeginAsync(subscription, component, sink, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                owner.LogFailed(subscription.Topic, subscription.PubSub, e.Message);
+                return false;
+            }
+
             lock (owner._streams)
             {
                 // The stream may have ended meanwhile.
                 if (owner._streams.Contains(this))
                 {
                     Running = begun;
-                    return;
+                    return true;
                 }
             }
 
             await begun.DisposeAsync().ConfigureAwait(false);
+            return true;
         }
 
         public async ValueTask DisposeAsync()

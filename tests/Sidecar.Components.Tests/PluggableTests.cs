@@ -127,6 +127,31 @@ public sealed class PluggableTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_comes_while_a_subscription_ends_is_refused()
+    {
+        Assert.True(_runtime.Components.TryGet<IPubSub>("mypubsub", out var broker));
+        var (begun, end) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var subscription = await broker.SubscribeAsync(new SubscribeRequest("orders", new Dictionary<string, string>(), false), async (_, _) =>
+        {
+            begun.TrySetResult();
+            return await end.Task;
+        }, default);
+        await _program.Acknowledged.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        _program.Messages.Writer.TryWrite(new() { Id = "1", TopicName = "orders" });
+        await begun.Task.WaitAsync(Patience);
+
+        var disposed = subscription.DisposeAsync().AsTask();
+        _program.Messages.Writer.TryWrite(new() { Id = "2", TopicName = "orders" });
+        var refused = await _program.Acknowledged.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        end.SetResult(null);
+        var answered = await _program.Acknowledged.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+
+        Assert.Equal(("2", "subscription is closed"), (refused.AckMessageId, refused.AckError.Message));
+        Assert.Equal(("1", null), (answered.AckMessageId, answered.AckError));
+        await disposed.WaitAsync(Patience);
+    }
+
+    [Fact]
     public async Task Secrets_are_read()
     {
         Assert.True(_runtime.Components.TryGet<ISecretStore>("mysecretstores", out var secrets));

@@ -129,6 +129,25 @@ public sealed class HotReloadTests
         forever.SetResult();
     }
 
+    [Fact]
+    public async Task A_subscription_that_cannot_begin_is_tried_again()
+    {
+        using var log = new LogLines();
+        await using var app = await StandInApp.StartAsync();
+        var broker = RunningSidecar.Component("p", "pubsub.kafka", ("brokers", "here:9092"), ("authType", "none"));
+        var refused = Resource("Subscription", "s", "pubsubname: p\n  topic: no such name\n  route: /t");
+        await using var sidecar = await RunningSidecar.StartAsync([broker, refused], app.Port, loggers: log);
+
+        await RunningSidecar.UntilAsync(() => Task.FromResult(log.Count("error occurred while beginning pubsub for topic no such name on component p") >= 3), "two more attempts");
+        sidecar.Write("r1.yaml", Resource("Subscription", "s", "pubsubname: p\n  topic: a-name\n  route: /t"));
+        await RunningSidecar.UntilAsync(async () => (await sidecar.SendAsync("GET", "/v1.0/metadata")).Text.Contains("a-name", StringComparison.Ordinal), "the subscription is mended");
+        await RunningSidecar.UntilAsync(async () =>
+        {
+            await sidecar.SendAsync("POST", "/v1.0/publish/p/a-name", "1");
+            return app.Calls.Contains("POST /t");
+        }, "a message is delivered");
+    }
+
     private static Task WaitForMoreAsync(StandInApp app, string call, int more)
     {
         var before = app.Calls.Count(c => c == call);
