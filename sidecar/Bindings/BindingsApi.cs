@@ -113,7 +113,7 @@ internal sealed class BindingsApi : IBuildingBlock, IAsyncDisposable
                 throw Malformed("json: cannot unmarshal value into Go value of type bindings.OutputBindingRequest");
             var operation = "";
             var data = "null"u8.ToArray();
-            var metadata = Trace();
+            var metadata = new Dictionary<string, string>();
             foreach (var member in json.RootElement.EnumerateObject())
             {
                 if (member.Name.Equals("operation", StringComparison.OrdinalIgnoreCase) && member.Value.ValueKind == JsonValueKind.String)
@@ -131,6 +131,7 @@ internal sealed class BindingsApi : IBuildingBlock, IAsyncDisposable
                 }
             }
 
+            AddTrace(metadata);
             return new BindingRequest(operation, data, metadata);
         }
         catch (JsonException e)
@@ -141,17 +142,15 @@ internal sealed class BindingsApi : IBuildingBlock, IAsyncDisposable
         static ApiException Malformed(string reason) => ApiException.BadRequest("ERR_MALFORMED_REQUEST", $"failed deserializing HTTP body: {reason}");
     }
 
-    /// <summary>The trace of the request, which a binding may pass on.</summary>
-    public static Dictionary<string, string> Trace()
+    /// <summary>The trace of the request, which a binding may pass on. It takes the place of one that the caller put into the metadata, as in daprd.</summary>
+    public static void AddTrace(Dictionary<string, string> metadata)
     {
-        var metadata = new Dictionary<string, string>();
         if (Span.Current is not { } span)
-            return metadata;
+            return;
         metadata["traceparent"] = span.TraceParent;
         if (span.Context.State.Length > 0)
             metadata["tracestate"] = span.Context.State;
         if (span.Baggage.Length > 0)
             metadata["baggage"] = span.Baggage;
-        return metadata;
     }
 }

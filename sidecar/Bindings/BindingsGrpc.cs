@@ -15,9 +15,8 @@ internal sealed partial class DaprGrpcService
 
     private async ValueTask<InvokeBindingResponse> InvokeBindingAsync(InvokeBindingRequest request, ServerCallContext context)
     {
-        var metadata = BindingsApi.Trace();
-        foreach (var (name, value) in request.Metadata)
-            metadata[name] = value;
+        var metadata = new Dictionary<string, string>(request.Metadata);
+        BindingsApi.AddTrace(metadata);
         var answer = await Bindings.InvokeAsync(request.Name, new BindingRequest(request.Operation, request.Data.Memory, metadata), context.CancellationToken).ConfigureAwait(false);
         var response = new InvokeBindingResponse();
         if (answer is null)

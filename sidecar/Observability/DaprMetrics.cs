@@ -277,6 +277,9 @@ internal sealed class InvocationMetrics(MetricsRegistry registry)
 
     public void RequestReceived(string from) => _requestsReceived.Increment(from);
 
+    /// <summary>Access control decided about a call by its default action; callers have no identity that a policy of their own could be for.</summary>
+    public void Decided(bool allowed) => registry.Counter(allowed ? "dapr_runtime_acl_global_policy_action_allowed_total" : "dapr_runtime_acl_global_policy_action_blocked_total").Increment();
+
     public void ResponseSent(string to, int status)
     {
         if (registry.Enabled)

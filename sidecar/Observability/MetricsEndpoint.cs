@@ -25,6 +25,9 @@ internal sealed class MetricsEndpoint(MetricsRegistry registry)
             text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {name}\n# TYPE {name} {type}\n{name} {value.ToString("R", CultureInfo.InvariantCulture)}\n");
         Add("process_cpu_seconds_total", "counter", process.TotalProcessorTime.TotalSeconds);
         Add("process_resident_memory_bytes", "gauge", process.WorkingSet64);
+        Add("process_virtual_memory_bytes", "gauge", process.VirtualMemorySize64);
+        if (OperatingSystem.IsLinux())
+            Add("process_open_fds", "gauge", Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
         Add("process_start_time_seconds", "gauge", (process.StartTime.ToUniversalTime() - DateTime.UnixEpoch).TotalSeconds);
         Add("process_threads", "gauge", process.Threads.Count);
         Add("dotnet_gc_heap_bytes", "gauge", GC.GetTotalMemory(false));

@@ -54,6 +54,48 @@ public sealed class ObservabilityTests
         Assert.Contains("""dapr_runtime_component_init_fail_total{app_id="hosted",component="state.none",componentName="broken",reason="init"} 1""", metrics, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("deny", HttpStatusCode.Forbidden, "blocked")]
+    [InlineData("allow", HttpStatusCode.OK, "allowed")]
+    public async Task What_access_control_decides_is_counted(string action, HttpStatusCode status, string counted)
+    {
+        await using var app = await StandInApp.StartAsync();
+        app.On("/m");
+        await using var caller = await RunningSidecar.StartAsync([]);
+        await using var callee = await RunningSidecar.StartAsync([], app.Port, $"accessControl: {{defaultAction: {action}}}", o => o with { AppId = "callee" }, beside: caller);
+
+        Assert.Equal(status, (await caller.SendAsync("GET", "/v1.0/invoke/callee/method/m")).Status);
+
+        var series = (await callee.MetricsAsync()).Split('\n').Where(l => l.StartsWith("dapr_runtime_acl_", StringComparison.Ordinal));
+        Assert.Equal([$"dapr_runtime_acl_global_policy_action_{counted}_total{{app_id=\"callee\"}} 1"], series);
+        Assert.DoesNotContain("dapr_runtime_acl_", await caller.MetricsAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("traceparent")]
+    [InlineData("Traceparent")]
+    public async Task An_output_binding_passes_the_sidecars_trace_on_whatever_its_metadata_say(string name)
+    {
+        await using var app = await StandInApp.StartAsync();
+        var seen = new ConcurrentQueue<string>();
+        app.Answers["/target"] = context =>
+        {
+            seen.Enqueue(context.Request.Headers.TraceParent.ToString());
+            return Task.CompletedTask;
+        };
+        var binding = RunningSidecar.Component("web", "bindings.http", ("url", $"http://127.0.0.1:{app.Port}/target"));
+        await using var sidecar = await RunningSidecar.StartAsync([binding], configuration: "tracing: {samplingRate: '1'}");
+        using var channel = Channel(sidecar);
+        var other = Parent.Replace("4bf92f", "aaaaaa", StringComparison.Ordinal);
+
+        await sidecar.SendAsync("POST", "/v1.0/bindings/web", $$$"""{"operation":"get","metadata":{"{{{name}}}":"{{{other}}}"}}""", headers: ("traceparent", Parent));
+        await new Dapr.Proto.Runtime.V1.Dapr.DaprClient(channel).InvokeBindingAsync(new InvokeBindingRequest { Name = "web", Operation = "get", Metadata = { [name] = other } }, new Metadata { { "traceparent", Parent } });
+
+        Assert.All(seen, s => Assert.Equal(Parent[..36], s[..36]));
+        Assert.All(seen, s => Assert.NotEqual(Parent, s));
+        Assert.Equal(2, seen.Count);
+    }
+
     [Fact]
     public async Task Baggage_is_refused_where_it_is_malformed_and_given_back_where_it_is_not()
     {

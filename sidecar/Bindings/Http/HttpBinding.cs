@@ -128,24 +128,22 @@ internal sealed class HttpBinding(ComponentSpec spec) : IOutputBinding
         message.Headers.TryAddWithoutValidation("Accept", JsonType);
         if (spec.Value("securityToken") is { Length: > 0 } token && spec.Value("securityTokenHeader") is { Length: > 0 } header)
             message.Headers.TryAddWithoutValidation(header, token);
-        foreach (var (name, value) in request.Metadata)
+        // A header of the caller's own choice does not take the place of the trace.
+        foreach (var (name, value) in request.Metadata.OrderBy(static m => IsTrace(m.Key)))
         {
-            if (name is "traceparent" or "tracestate" or "baggage")
-            {
-                message.Headers.TryAddWithoutValidation(name, value);
-            }
-            else if (name.Length > 0 && char.IsUpper(name[0]))
-            {
-                if (message.Headers.NonValidated.Contains(name))
-                    message.Headers.Remove(name);
-                if (message.Content is { } content && content.Headers.NonValidated.Contains(name))
-                    content.Headers.Remove(name);
-                if (!message.Headers.TryAddWithoutValidation(name, value))
-                    message.Content?.Headers.TryAddWithoutValidation(name, value);
-            }
+            if (!IsTrace(name) && !(name.Length > 0 && char.IsUpper(name[0])))
+                continue;
+            if (message.Headers.NonValidated.Contains(name))
+                message.Headers.Remove(name);
+            if (message.Content is { } content && content.Headers.NonValidated.Contains(name))
+                content.Headers.Remove(name);
+            if (!message.Headers.TryAddWithoutValidation(name, value))
+                message.Content?.Headers.TryAddWithoutValidation(name, value);
         }
 
         return message;
+
+        static bool IsTrace(string name) => name is "traceparent" or "tracestate" or "baggage";
     }
 
     // What is longer than allowed is cut off.
