@@ -54,12 +54,20 @@ internal sealed class BenchStack : IAsyncDisposable
     /// <summary>Processor time since its start of each part of the stack: "runtime" is the platform with every sidecar.</summary>
     public IReadOnlyDictionary<string, TimeSpan> ProcessorTimes()
     {
-        var pids = Status.Apps.Select(a => (a.App, a.Pid)).Append(("postgres", Status.Postgres?.Pid)).Where(p => p.Item2 is not null).ToDictionary(p => p.Item1, p => p.Item2!.Value);
-        var times = pids.ToDictionary(p => p.Key, p => ProcessTable.ProcessorTime(p.Value));
+        var times = Parts().ToDictionary(p => p.Key, p => ProcessTable.ProcessorTime(p.Value));
         var children = times.Values.Aggregate(TimeSpan.Zero, (sum, t) => sum + t);
         if (Status.Pid is { } platform)
             times["runtime"] = ProcessTable.ProcessorTime(platform) - children;
         return times;
+    }
+
+    /// <summary>What each part of the stack has used; resident memory is counted once where processes share it.</summary>
+    public StackUsage Usage()
+    {
+        var memory = Parts().ToDictionary(p => p.Key, p => ProcessTable.Tree(p.Value).Sum(ProcessTable.ResidentBytes));
+        if (Status.Pid is { } platform)
+            memory["runtime"] = ProcessTable.ResidentBytes(platform);
+        return new StackUsage(ProcessorTimes(), memory);
     }
 
     public async ValueTask DisposeAsync() => await RunAsync(["reset", "--yes"], CancellationToken.None);
@@ -71,6 +79,9 @@ internal sealed class BenchStack : IAsyncDisposable
         var json = output[output.IndexOf('{', StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)];
         Status = JsonSerializer.Deserialize<StackStatus>(json, ControlJson.Options)!;
     }
+
+    private Dictionary<string, int> Parts() =>
+        Status.Apps.Select(a => (Name: a.App, a.Pid)).Append((Name: "postgres", Status.Postgres?.Pid)).Where(p => p.Pid is not null).ToDictionary(p => p.Name, p => p.Pid!.Value);
 
     private async Task<string> RunAsync(string[] arguments, CancellationToken cancel)
     {

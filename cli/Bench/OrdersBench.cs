@@ -39,6 +39,39 @@ internal sealed class OrdersBench(GatewayClient gateway, Customer oper, BenchSta
 
     public async Task<OrdersFigure> RunAsync(int clients, TimeSpan duration, CancellationToken cancel)
     {
+        var latencies = new ConcurrentBag<double>();
+        var watch = new Stopwatch();
+        var before = await OrderAsync(clients, () => watch.Elapsed < duration, latencies.Add, watch.Start, cancel);
+        var elapsed = watch.Elapsed.TotalSeconds;
+        var after = stack.ProcessorTimes();
+        var percentiles = Percentiles.Of(latencies);
+        var costs = after.ToDictionary(a => a.Key, a => Math.Round((a.Value - before[a.Key]).TotalMilliseconds / Math.Max(1, percentiles.Count), 2));
+        return new OrdersFigure(clients, percentiles.Count, Math.Round(elapsed, 2), Math.Round(percentiles.Count / elapsed, 1), percentiles.P50Ms, percentiles.P95Ms,
+            percentiles.P99Ms, percentiles.MaxMs, Math.Round(costs.Values.Sum(), 2), costs);
+    }
+
+    /// <summary>So many orders in a row.</summary>
+    public async Task<OrdersInARow> RunAsync(int clients, int orders, Action<double> confirmed, CancellationToken cancel)
+    {
+        OrderSlices? slices = null;
+        var begun = 0;
+        await OrderAsync(
+            clients,
+            () => Interlocked.Increment(ref begun) <= orders,
+            milliseconds =>
+            {
+                slices!.Confirmed(milliseconds);
+                confirmed(milliseconds);
+            },
+            () => slices = new OrderSlices(OrderSlices.SizeFor(orders), stack.Usage, time),
+            cancel);
+        return slices!.Report(clients, Failures);
+    }
+
+    /// <summary>Lets each client place orders, one after the other, while there are more.</summary>
+    /// <returns>The processor times when it began.</returns>
+    private async Task<IReadOnlyDictionary<string, TimeSpan>> OrderAsync(int clients, Func<bool> more, Action<double> confirmed, Action begin, CancellationToken cancel)
+    {
         var customers = new List<Customer>();
         for (var i = 0; i < clients; i++)
         {
@@ -48,13 +81,12 @@ internal sealed class OrdersBench(GatewayClient gateway, Customer oper, BenchSta
         }
 
         var flow = new OrderFlow(null, TimeSpan.FromMinutes(1), time);
-        var latencies = new ConcurrentBag<double>();
         var before = stack.ProcessorTimes();
-        var watch = Stopwatch.StartNew();
+        begin();
         await Task.WhenAll(customers.Select(async (customer, number) =>
         {
             var random = new Random(Seed + number);
-            while (watch.Elapsed < duration)
+            while (more())
             {
                 var first = random.Next(Products);
                 var order = new JsonObject
@@ -68,19 +100,14 @@ internal sealed class OrdersBench(GatewayClient gateway, Customer oper, BenchSta
                 };
                 var outcome = await flow.PlaceAsync(customer, "", Guid.NewGuid().ToString(), order, cancel);
                 if (outcome.Fate == OrderFate.Confirmed)
-                    latencies.Add(outcome.Milliseconds);
+                    confirmed(outcome.Milliseconds);
                 else
                     _failures.AddOrUpdate($"{outcome.Fate}: {outcome.Reason}", 1, (_, n) => n + 1);
             }
         }));
-        var elapsed = watch.Elapsed.TotalSeconds;
-        var after = stack.ProcessorTimes();
         foreach (var customer in customers)
             customer.Dispose();
-        var percentiles = Percentiles.Of(latencies);
-        var costs = after.ToDictionary(a => a.Key, a => Math.Round((a.Value - before[a.Key]).TotalMilliseconds / Math.Max(1, percentiles.Count), 2));
-        return new OrdersFigure(clients, percentiles.Count, Math.Round(elapsed, 2), Math.Round(percentiles.Count / elapsed, 1), percentiles.P50Ms, percentiles.P95Ms,
-            percentiles.P99Ms, percentiles.MaxMs, Math.Round(costs.Values.Sum(), 2), costs);
+        return before;
     }
 
     private static string Sku(int i) => $"BENCH-{i:D3}";

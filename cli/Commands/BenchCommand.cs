@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Text.Json;
 using DaprPlatform.Cli.Bench;
 using DaprPlatform.Cli.Control;
@@ -21,7 +22,14 @@ internal static class BenchCommand
     {
         var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 20, Description = "For each number of clients." };
         var json = StackOptions.Json();
-        var command = new Command("orders", "Orders/s and the time from accepted to confirmed with 1, 8 and 32 clients; memory; start time.") { seconds, json };
+        var orders = new Option<int?>("--orders") { Description = "So many in a row, cut into slices, in place of some seconds for each number of clients." };
+        var clientCount = new Option<int>("--clients") { DefaultValueFactory = _ => ReferenceClients, Description = "For --orders: clients, each with one order at a time." };
+        orders.Validators.Add(static result => AtLeast(result, 4));
+        clientCount.Validators.Add(static result => AtLeast(result, 1));
+        var command = new Command("orders", "Orders/s and the time from accepted to confirmed with 1, 8 and 32 clients; memory; start time. With --orders: whether they stay as fast, and memory steady.")
+        {
+            seconds, orders, clientCount, json,
+        };
         command.SetAction(async (parsed, cancel) =>
         {
             var printer = new StackPrinter(ConsoleSetup.Error());
@@ -33,6 +41,16 @@ internal static class BenchCommand
             using var oper = RunningStack.OperatorOf(file, gateway);
             var bench = new OrdersBench(gateway, oper, stack, TimeProvider.System);
             await bench.PrepareAsync(cancel);
+            if (parsed.GetValue(orders) is { } count)
+            {
+                var inARow = await InARowAsync(bench, count, parsed.GetValue(clientCount), printer.Progress, cancel);
+                if (parsed.GetValue(json))
+                    Json(inARow);
+                else
+                    Print(inARow);
+                return inARow.Failures.Count == 0 ? 0 : 1;
+            }
+
             var warm = await bench.RunAsync(ClientCounts[^1], TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancel);
             printer.Progress($"warmed up with {warm.Orders} orders");
             var figures = new List<OrdersFigure>();
@@ -53,6 +71,23 @@ internal static class BenchCommand
             return report.Failures.Count == 0 ? 0 : 1;
         });
         return command;
+    }
+
+    private static async Task<OrdersInARow> InARowAsync(OrdersBench bench, int orders, int clients, Action<string> progress, CancellationToken cancel)
+    {
+        var done = 0;
+        var every = OrderSlices.SizeFor(orders);
+        return await bench.RunAsync(clients, orders, _ =>
+        {
+            if (Interlocked.Increment(ref done) is var now && now % every == 0)
+                progress($"{now} orders");
+        }, cancel);
+    }
+
+    private static void AtLeast(OptionResult result, int least)
+    {
+        if (result.Tokens is [var token] && int.TryParse(token.Value, out var value) && value < least)
+            result.AddError($"{result.Option.Name} must be at least {least}.");
     }
 
     private static Command Login()
@@ -132,6 +167,23 @@ internal static class BenchCommand
             table.AddRow($"{f.Clients}", $"{f.OrdersPerSecond}", $"{f.P50Ms}", $"{f.P95Ms}", $"{f.P99Ms}", $"{f.MaxMs}", $"{f.ProcessorMsPerOrder}");
         AnsiConsole.Write(table);
         AnsiConsole.WriteLine($"start {report.StartSeconds} s, memory of the whole stack {report.ResidentMegabytes} MB (runtime {report.RuntimeResidentMegabytes} MB), {report.Processors} processors");
+        foreach (var (failure, orders) in report.Failures)
+            AnsiConsole.MarkupLine($"[red]![/] {orders} orders {Markup.Escape(failure)}");
+    }
+
+    private static void Print(OrdersInARow report)
+    {
+        var table = new Table().Border(TableBorder.Rounded).AddColumns("orders", "orders/s", "p50 ms", "p95 ms", "p99 ms", "processor ms an order", "MB");
+        var placed = 0;
+        foreach (var s in report.Slices)
+            table.AddRow($"{placed += s.Orders}", $"{s.OrdersPerSecond}", $"{s.P50Ms}", $"{s.P95Ms}", $"{s.P99Ms}", $"{s.ProcessorMsPerOrder}", $"{s.ResidentMegabytes}");
+        AnsiConsole.Write(table);
+        var memory = new Table().Border(TableBorder.Rounded).AddColumns("process", "MB before", "MB after");
+        foreach (var (process, change) in report.Memory.OrderByDescending(m => m.Value.EndMegabytes))
+            memory.AddRow(Markup.Escape(process), $"{change.StartMegabytes}", $"{change.EndMegabytes}");
+        AnsiConsole.Write(memory);
+        AnsiConsole.WriteLine($"{report.Orders} orders by {report.Clients} clients: {report.OrdersPerSecond} orders/s, p50 {report.P50Ms} ms, {report.ProcessorMsPerOrder} ms of processor an order; "
+            + $"from the second quarter to the last {report.DecayPercent} % slower, {report.CostGrowthPercent} % dearer; {report.Processors} processors");
         foreach (var (failure, orders) in report.Failures)
             AnsiConsole.MarkupLine($"[red]![/] {orders} orders {Markup.Escape(failure)}");
     }

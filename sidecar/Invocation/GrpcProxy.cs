@@ -295,8 +295,9 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
 
             try
             {
+                // Not flushed: the messages go out with the trailers behind them, and wake the caller once.
                 if (_read is not null)
-                    await outgoing.BodyWriter.WriteAsync(_read, cancelled).ConfigureAwait(false);
+                    outgoing.BodyWriter.Write(_read);
                 else
                     await CopyAsync(outgoing, cancelled).ConfigureAwait(false);
                 foreach (var (name, values) in _response.TrailingHeaders.NonValidated)

@@ -56,7 +56,7 @@ internal sealed class Span : IDisposable
     public string Baggage { get; }
 
     /// <summary>True when it will be exported; setting attributes is pointless otherwise.</summary>
-    public bool IsRecording => Context.Sampled && !_ended;
+    public bool IsRecording => Context.Sampled && _tracer.Exports && !_ended;
 
     /// <summary>Null: no error.</summary>
     public string? Error { get; private set; }

@@ -29,6 +29,9 @@ internal sealed class Tracer : IAsyncDisposable
     /// <summary>False: no spans, no headers; what a caller sent is passed on untouched.</summary>
     public bool IsOn => _ratio > 0;
 
+    /// <summary>False: nobody is told of spans, so there is nothing to record; trace context travels all the same.</summary>
+    public bool Exports => _exporter is not null;
+
     public DateTimeOffset Now => _time.GetUtcNow();
 
     public static Tracer Create(SidecarOptions options, JsonObject configuration, TimeProvider time, ILoggerFactory loggers)
@@ -47,7 +50,7 @@ internal sealed class Tracer : IAsyncDisposable
         if (!IsOn)
             return null;
         var context = parent.IsValid ? parent.Child() : TraceContext.Root(_ratio);
-        return new Span(this, name, kind, context, parent.IsValid ? parent.SpanId : 0, context.Sampled ? Now : default, baggage);
+        return new Span(this, name, kind, context, parent.IsValid ? parent.SpanId : 0, context.Sampled && Exports ? Now : default, baggage);
     }
 
     /// <summary>A span below a span of this process; below nothing when that is null.</summary>

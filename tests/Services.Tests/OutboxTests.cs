@@ -94,6 +94,26 @@ public sealed class OutboxTests(OrdersFixture orders) : IClassFixture<OrdersFixt
     }
 
     [Fact(Timeout = 300_000)]
+    public async Task Where_several_events_come_at_a_time_the_next_batch_gathers_for_longer()
+    {
+        await EmptyAsync();
+        PublishWith(static _ => Task.CompletedTask);
+        for (var i = 0; i < OutboxRelay<OrdersDb>.BusyBatch; i++)
+            await SaveAsync($"{i}");
+        await RunAsync(async () =>
+        {
+            await _clock.WaitedForAsync(OutboxRelay<OrdersDb>.BusyInterval).WaitAsync(Cancel);
+            Assert.Equal(OutboxRelay<OrdersDb>.BusyBatch, _published.Count);
+            // A commit meanwhile does not cut it short.
+            await SaveAsync("later");
+            Assert.DoesNotContain("later", _published);
+            _clock.Advance(OutboxRelay<OrdersDb>.BusyInterval);
+            await _clock.WaitedForAsync(Pause).WaitAsync(Cancel);
+            Assert.Contains("later", _published);
+        });
+    }
+
+    [Fact(Timeout = 300_000)]
     public async Task An_event_is_marked_only_after_it_was_published()
     {
         await EmptyAsync();

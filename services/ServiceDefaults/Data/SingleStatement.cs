@@ -20,6 +20,26 @@ public static class SingleStatement
     /// <exception cref="NpgsqlException">The database refuses, or is away.</exception>
     public static async Task<T?> FirstAsync<T>(this DbContext db, string sql, object?[] parameters, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
+        var first = default(T);
+        var found = false;
+        await db.EachAsync(sql, parameters, row =>
+        {
+            if (!found)
+                first = read(row);
+            found = true;
+        }, cancellationToken);
+        return first;
+    }
+
+    /// <summary>Runs the statement as <see cref="FirstAsync"/> does, and shows each of its rows.</summary>
+    /// <param name="db">Whose connection, and transaction if there is one.</param>
+    /// <param name="sql">The statement.</param>
+    /// <param name="parameters">Of types that Npgsql knows; times in UTC.</param>
+    /// <param name="row">Called for each row.</param>
+    /// <param name="cancellationToken">Ends the try; what was sent may have happened.</param>
+    /// <exception cref="NpgsqlException">The database refuses, or is away.</exception>
+    public static async Task EachAsync(this DbContext db, string sql, object?[] parameters, Action<NpgsqlDataReader> row, CancellationToken cancellationToken)
+    {
         var connection = (NpgsqlConnection)db.Database.GetDbConnection();
         await db.Database.OpenConnectionAsync(cancellationToken);
         try
@@ -28,12 +48,9 @@ public static class SingleStatement
             foreach (var parameter in parameters)
                 command.Parameters.Add(new NpgsqlParameter { Value = parameter ?? DBNull.Value });
             await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancellationToken);
-            var first = await reader.ReadAsync(cancellationToken) ? read(reader) : default;
-            // A statement may fail behind its first row.
-            while (await reader.NextResultAsync(cancellationToken))
-            {
-            }
-            return first;
+            // To the end: a statement may fail behind its first row.
+            while (await reader.ReadAsync(cancellationToken))
+                row(reader);
         }
         finally
         {

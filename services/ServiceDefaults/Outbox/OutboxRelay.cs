@@ -18,6 +18,10 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
     private const int BatchSize = 200;
     // Under load a batch per commit would cost more than the events themselves.
     internal static readonly TimeSpan MinInterval = TimeSpan.FromMilliseconds(50);
+    // Of an event, the batch is most of the cost: its trips to the database, its calls, its commits in the broker and its deliveries. Where there are several at a time
+    // nobody waits for one of them so much.
+    internal static readonly TimeSpan BusyInterval = TimeSpan.FromMilliseconds(200);
+    internal const int BusyBatch = 4;
     // Another replica may have died between its commit and its relay.
     private static readonly TimeSpan LeftoverInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaxBackOff = TimeSpan.FromSeconds(5);
@@ -68,11 +72,12 @@ internal sealed partial class OutboxRelay<TContext> : BackgroundService
             await _signal.WaitAsync(LeftoverInterval, _time, stoppingToken);
             try
             {
-                while (await RelayBatchAsync(stoppingToken) == BatchSize)
-                {
-                }
+                int events;
+                do
+                    events = await RelayBatchAsync(stoppingToken);
+                while (events == BatchSize);
                 backOff = TimeSpan.FromMilliseconds(100);
-                await Task.Delay(MinInterval, _time, stoppingToken);
+                await Task.Delay(events < BusyBatch ? MinInterval : BusyInterval, _time, stoppingToken);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {

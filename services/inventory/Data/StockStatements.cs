@@ -1,9 +1,10 @@
+using DaprPlatform.Contracts.Inventory;
 using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Outbox;
 
 namespace DaprPlatform.Inventory.Data;
 
-/// <summary>The two moves of stock that every order makes, each as one statement. Rows of products are locked in order of SKU.</summary>
+/// <summary>What every order asks and does of stock, each as one statement. Rows of products are locked in order of SKU.</summary>
 internal static class StockStatements
 {
     // A count that is not that of the lines would be a mistake of this statement; the null it makes is refused by the table, and with it everything.
@@ -46,6 +47,16 @@ internal static class StockStatements
               FROM sold)
         SELECT 1 FROM sold
         """;
+
+    private const string Prices = "SELECT sku, name, price_minor, currency FROM products WHERE sku = ANY ($1)";
+
+    /// <summary>Shows those of the products that there are.</summary>
+    public static Task PricesAsync(this InventoryDb db, string[] skus, Action<PricedProduct> product, CancellationToken cancellationToken) =>
+        db.EachAsync(
+            Prices,
+            [skus],
+            row => product(new PricedProduct { Sku = row.GetString(0), Name = row.GetString(1), PriceMinor = row.GetInt64(2), Currency = row.GetString(3) }),
+            cancellationToken);
 
     /// <summary>
     /// Takes all lines and writes the reservation with its event. False, and nothing is written, when a line cannot be taken or takes its product down to the threshold,

@@ -95,11 +95,9 @@ internal sealed class CatalogStore(InventoryDb db, StockOptions options, Current
     public async Task<GetPricesResponse> GetPricesAsync(GetPricesRequest request, CancellationToken cancellationToken)
     {
         var skus = request.Skus.Distinct().ToArray();
-        var rows = await db.Products.AsNoTracking().Where(p => skus.Contains(p.Sku))
-            .Select(p => new PricedProduct { Sku = p.Sku, Name = p.Name, PriceMinor = p.PriceMinor, Currency = p.Currency }).ToListAsync(cancellationToken);
         var response = new GetPricesResponse();
-        response.Products.AddRange(rows);
-        response.UnknownSkus.AddRange(skus.Except(rows.Select(r => r.Sku), StringComparer.Ordinal));
+        await db.PricesAsync(skus, response.Products.Add, cancellationToken);
+        response.UnknownSkus.AddRange(skus.Except(response.Products.Select(p => p.Sku), StringComparer.Ordinal));
         return response;
     }
 

@@ -32,7 +32,7 @@ export async function subscribe(server: DaprServer, app: Express, inbox: Inbox, 
     app.post(`/${pubsub}--${topic.replaceAll("_", "-")}--default`, bulk(take));
     await server.pubsub.subscribeWithOptions(pubsub, topic, {
       deadLetterTopic: `${topic}.dlq`,
-      bulkSubscribe: { enabled: true, maxMessagesCount: 100, maxAwaitDurationMs: 200 },
+      bulkSubscribe: { enabled: true, maxMessagesCount: 100, maxAwaitDurationMs: 500 },
       callback: take,
     });
   }

@@ -87,5 +87,10 @@ export class Inbox {
 export function merge(stored: readonly Message[], added: readonly Message[]): Message[] {
   const known = new Set(stored.map((m) => m.id));
   const fresh = added.filter((m) => !known.has(m.id) && known.add(m.id));
-  return [...fresh, ...stored].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, kept);
+  // Read once and not at each comparison: that was most of what an event cost here.
+  const timed = [...fresh, ...stored].map((m) => ({ m, at: Date.parse(m.at) }));
+  return timed
+    .sort((a, b) => b.at - a.at)
+    .slice(0, kept)
+    .map((t) => t.m);
 }

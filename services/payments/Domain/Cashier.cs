@@ -6,6 +6,7 @@ using DaprPlatform.ServiceDefaults.Data;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.ServiceDefaults.Problems;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using Outcome = DaprPlatform.Contracts.Payments.AuthorizeResult.Types.Outcome;
 
 namespace DaprPlatform.Payments.Domain;
@@ -13,7 +14,7 @@ namespace DaprPlatform.Payments.Domain;
 /// <summary>
 /// Captures and returns money. An order is captured once at most, and never behind a void: the index on orders decides between attempts made at once.
 /// </summary>
-internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMetrics metrics, TimeProvider time)
+internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMetrics metrics, OutboxSignal outbox, TimeProvider time)
 {
     /// <summary>The attempt made by the order's workflow.</summary>
     public const string WorkflowAttempt = "workflow";
@@ -26,7 +27,10 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
     {
         for (var race = 0; ; race++)
         {
-            var rows = await db.Payments.AsNoTracking().Where(p => p.OrderId == order.Value).ToListAsync(cancellationToken);
+            // Of most orders nothing is known yet.
+            List<PaymentRow> rows = await db.IsKnownAsync(order.Value, cancellationToken)
+                ? await db.Payments.AsNoTracking().Where(p => p.OrderId == order.Value).ToListAsync(cancellationToken)
+                : [];
             if (rows.FirstOrDefault(p => p.Status != PaymentStatus.Failed) is { } open)
             {
                 if (open.Status != PaymentStatus.Completed)
@@ -39,12 +43,16 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
                 return Declined(failed);
             try
             {
-                var payment = await ChargeAsync(order, user, WorkflowAttempt, amount, method, token, static _ => { }, cancellationToken, mode);
+                var started = time.GetTimestamp();
+                var (payment, processed) = await DecideAsync(order, user, WorkflowAttempt, amount, method, token, mode, cancellationToken);
+                await db.WriteAsync(payment, OutboxModel.MessageOf(processed, payment.CreatedAt), cancellationToken);
+                outbox.Set();
+                Count(payment, started);
                 return payment.Status == PaymentStatus.Completed ? Captured(payment) : Declined(payment);
             }
-            catch (DbUpdateException e) when (race < MaxRaces && IsLostRace(e))
+            catch (PostgresException e) when (race < MaxRaces && IsLostRace(e))
             {
-                db.ChangeTracker.Clear();
+                // Next time it is known.
             }
         }
     }
@@ -79,6 +87,34 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
         CancellationToken cancellationToken, string mode = OrderModes.Orchestrated)
     {
         var started = time.GetTimestamp();
+        var (payment, processed) = await DecideAsync(order, user, attempt, amount, method, token, mode, cancellationToken);
+        db.Payments.Add(payment);
+        db.Publish(processed, payment.CreatedAt);
+        alongside(payment);
+        await db.SaveChangesAsync(cancellationToken);
+        Count(payment, started);
+        return payment;
+    }
+
+    /// <summary>The event of a refund that was completed just now.</summary>
+    public static PaymentRefunded Refunded(PaymentRow payment, RefundRow refund) => new(
+        new OrderId(payment.OrderId).ToString(),
+        new PaymentId(payment.Id).ToString(),
+        new RefundId(refund.Id).ToString(),
+        new UserId(payment.UserId).ToString(),
+        refund.AmountMinor,
+        payment.ReturnedMinor,
+        payment.Currency,
+        refund.Reason.Length == 0 ? null : refund.Reason,
+        payment.UpdatedAt);
+
+    public static bool IsLostRace(Exception exception) =>
+        Faults.IsUniqueViolation(exception, PaymentsDb.OneOpenIndex) || Faults.IsUniqueViolation(exception, PaymentsDb.AttemptIndex);
+
+    /// <summary>What becomes of the charge; nothing is written yet.</summary>
+    private async Task<(PaymentRow Payment, PaymentProcessed Processed)> DecideAsync(
+        OrderId order, UserId user, string attempt, Money amount, string method, string token, string mode, CancellationToken cancellationToken)
+    {
         var card = PaymentMethods.NeedsCard(method) ? await FindCardAsync(user, token, cancellationToken) : null;
         var charge = PaymentMethods.NeedsCard(method)
             ? card is null ? new Charge(FailureReasons.InvalidToken) : processor.Capture(card.Reference, amount)
@@ -100,35 +136,18 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
             CreatedAt = now,
             UpdatedAt = now,
         };
-        db.Payments.Add(payment);
-        db.Publish(
-            new PaymentProcessed(
-                order.ToString(), new PaymentId(payment.Id).ToString(), user.ToString(), charge.Captured, charge.FailureReason, amount.Minor, amount.Currency, now, mode),
-            now);
-        alongside(payment);
-        await db.SaveChangesAsync(cancellationToken);
-        if (charge.FailureReason is { } reason)
-            metrics.Failed(method, reason);
-        else
-            metrics.Succeeded(method, "success");
-        metrics.Took(time.GetElapsedTime(started), method);
-        return payment;
+        return (payment, new PaymentProcessed(
+            order.ToString(), new PaymentId(payment.Id).ToString(), user.ToString(), charge.Captured, charge.FailureReason, amount.Minor, amount.Currency, now, mode));
     }
 
-    /// <summary>The event of a refund that was completed just now.</summary>
-    public static PaymentRefunded Refunded(PaymentRow payment, RefundRow refund) => new(
-        new OrderId(payment.OrderId).ToString(),
-        new PaymentId(payment.Id).ToString(),
-        new RefundId(refund.Id).ToString(),
-        new UserId(payment.UserId).ToString(),
-        refund.AmountMinor,
-        payment.ReturnedMinor,
-        payment.Currency,
-        refund.Reason.Length == 0 ? null : refund.Reason,
-        payment.UpdatedAt);
-
-    public static bool IsLostRace(Exception exception) =>
-        Faults.IsUniqueViolation(exception, PaymentsDb.OneOpenIndex) || Faults.IsUniqueViolation(exception, PaymentsDb.AttemptIndex);
+    private void Count(PaymentRow payment, long started)
+    {
+        if (payment.Status == PaymentStatus.Failed)
+            metrics.Failed(payment.Method, payment.FailureReason);
+        else
+            metrics.Succeeded(payment.Method, "success");
+        metrics.Took(time.GetElapsedTime(started), payment.Method);
+    }
 
     private async Task<long> TryVoidAsync(OrderId order, string reason, CancellationToken cancellationToken)
     {
