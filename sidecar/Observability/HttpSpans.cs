@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -8,7 +9,9 @@ namespace DaprPlatform.Sidecar.Observability;
 internal static class HttpSpans
 {
     private const int LongestBaggage = 8192;
+    private const int LongestMember = 4096;
     private const int MostMembers = 180;
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     /// <summary>Begins the span of a request and puts its context into the headers of the answer, where an app's own may still take its place.</summary>
     public static Span? Start(Tracer tracer, HttpContext http, string path)
@@ -41,15 +44,52 @@ internal static class HttpSpans
         var members = 0;
         foreach (var range in baggage.AsSpan().Split(','))
         {
-            if (++members > MostMembers)
+            var member = baggage.AsSpan(range);
+            if (++members > MostMembers || member.Length > LongestMember || !IsMember(member))
                 return false;
-            var member = baggage.AsSpan(range).Trim();
-            var semicolon = member.IndexOf(';');
-            if (semicolon >= 0)
-                member = member[..semicolon];
-            var equals = member.IndexOf('=');
-            if (equals <= 0 || member[..equals].Trim().IsEmpty || member[..equals].Trim().ContainsAny("()<>@:\\\"/[]?{} \t") || member[(equals + 1)..].Trim().ContainsAny(" \",\\"))
+        }
+
+        return true;
+    }
+
+    // name=value, then properties behind semicolons: names with or without a value, or nothing at all.
+    private static bool IsMember(ReadOnlySpan<char> member)
+    {
+        var isFirst = true;
+        foreach (var range in member.Split(';'))
+        {
+            var part = member[range].Trim();
+            var equals = part.IndexOf('=');
+            if (isFirst ? equals < 0 : part.IsEmpty)
+            {
+                if (isFirst)
+                    return false;
+                continue;
+            }
+
+            isFirst = false;
+            if (!IsName(equals < 0 ? part : part[..equals].Trim()) || (equals >= 0 && !IsValue(part[(equals + 1)..].Trim())))
                 return false;
+        }
+
+        return true;
+    }
+
+    private static bool IsName(ReadOnlySpan<char> name) => !name.IsEmpty && !name.ContainsAnyExcept(NameCharacters);
+
+    private static bool IsValue(ReadOnlySpan<char> value)
+    {
+        foreach (var c in value)
+        {
+            if (c is < '!' or > '~' or '"' or ',' or ';' or '\\')
+                return false;
+        }
+
+        for (var percent = value.IndexOf('%'); percent >= 0; percent = value.IndexOf('%'))
+        {
+            if (value.Length < percent + 3 || !char.IsAsciiHexDigit(value[percent + 1]) || !char.IsAsciiHexDigit(value[percent + 2]))
+                return false;
+            value = value[(percent + 3)..];
         }
 
         return true;

@@ -113,6 +113,30 @@ public sealed class ObservabilityTests
         Assert.Equal(HttpStatusCode.BadRequest, (await sidecar.SendAsync("GET", "/v1.0/state/memory/k", headers: ("baggage", string.Join(',', Enumerable.Range(0, 181).Select(i => $"k{i}=v"))))).Status);
     }
 
+    [Theory]
+    [InlineData("a=b", true)]
+    [InlineData("a=b;p;q=1, c = d%20e ;", true)]
+    [InlineData("a=", true)]
+    [InlineData("a=b=c", true)]
+    [InlineData("a", false)]
+    [InlineData("=b", false)]
+    [InlineData("a=b,", false)]
+    [InlineData("a=b;=c", false)]
+    [InlineData("a=b;p q", false)]
+    [InlineData("a b=c", false)]
+    [InlineData("a=b c", false)]
+    [InlineData("a=%zz", false)]
+    [InlineData("a=%2", false)]
+    [InlineData("a=é", false)]
+    public void Baggage_is_read_as_OpenTelemetry_reads_it(string baggage, bool isValid) => Assert.Equal(isValid, HttpSpans.IsBaggage(baggage));
+
+    [Fact]
+    public void A_member_of_baggage_has_a_longest_length()
+    {
+        Assert.True(HttpSpans.IsBaggage("a=" + new string('x', 4094)));
+        Assert.False(HttpSpans.IsBaggage("a=" + new string('x', 4095)));
+    }
+
     [Fact]
     public async Task Spans_reach_a_collector_of_OTLP_with_the_headers_of_the_Configuration()
     {
