@@ -35,6 +35,7 @@ internal sealed partial class GrpcApi
 
     public Task HandleAsync(HttpContext http)
     {
+        LiftBodyLimit(http);
         var path = http.Request.Path.Value ?? "";
         if (path.StartsWith(DaprService, StringComparison.Ordinal))
         {
@@ -57,6 +58,7 @@ internal sealed partial class GrpcApi
     /// <summary>Calls from other sidecars.</summary>
     public async Task HandleInternalAsync(HttpContext http)
     {
+        LiftBodyLimit(http);
         try
         {
             await _runtime.InternalHandler(http).ConfigureAwait(false);
@@ -65,6 +67,13 @@ internal sealed partial class GrpcApi
         {
             await FailAsync(http, http.Request.Path.Value ?? "", e).ConfigureAwait(false);
         }
+    }
+
+    // --max-body-size is about each message of a stream, and about what comes from clients, not what other sidecars pass on.
+    private static void LiftBodyLimit(HttpContext http)
+    {
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null;
     }
 
     // What no method translates itself: the caller is told what went wrong instead of losing its stream.

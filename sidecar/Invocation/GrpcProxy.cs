@@ -268,7 +268,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
                 http.RequestAborted.ThrowIfCancellationRequested();
                 var upstream = Http2Transport.Translate(e, "connection error: desc = ", address);
                 Served?.Fail(upstream.Message);
-                throw _content.TooLarge ? TooLarge(limit) : new InvocationException(StatusCode.Unavailable, upstream.Message, upstream);
+                throw _content.TooLarge is { } tooLarge ? new InvocationException(StatusCode.ResourceExhausted, tooLarge) : new InvocationException(StatusCode.Unavailable, upstream.Message, upstream);
             }
         }
 
@@ -310,7 +310,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
             catch (Exception e) when (e is HttpRequestException or IOException && !cancelled.IsCancellationRequested)
             {
                 answered?.Invoke(StatusCode.Unavailable);
-                await FailAsync(http, _content!.TooLarge ? StatusCode.ResourceExhausted : StatusCode.Unavailable, e.Message).ConfigureAwait(false);
+                await (_content!.TooLarge is { } tooLarge ? FailAsync(http, StatusCode.ResourceExhausted, tooLarge) : FailAsync(http, StatusCode.Unavailable, e.Message)).ConfigureAwait(false);
             }
             catch (InvocationException e)
             {
@@ -387,7 +387,8 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
             && int.TryParse(values.First(), CultureInfo.InvariantCulture, out var code) ? (StatusCode)code : StatusCode.Unknown;
     }
 
-    private static InvocationException TooLarge(int limit) => new(StatusCode.ResourceExhausted, $"grpc: received message larger than max ({limit})");
+    // In the words of gRPC for Go.
+    private static InvocationException TooLarge(long size, int limit) => new(StatusCode.ResourceExhausted, $"grpc: received message larger than max ({size} vs. {limit})");
 
     /// <summary>Follows the frames of a stream of messages and refuses one that is too large.</summary>
     private struct FrameScanner(int limit)
@@ -415,7 +416,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
                 if (++_header < 5)
                     continue;
                 if (_length > limit)
-                    throw TooLarge(limit);
+                    throw TooLarge(_length, limit);
                 _left = _length;
                 (_header, _length) = (0, 0);
             }
@@ -431,7 +432,8 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
         /// <summary>Completes when the source is read no more.</summary>
         public Task Ended => _begun ? _ended.Task : Task.CompletedTask;
 
-        public bool TooLarge { get; private set; }
+        /// <summary>What to say of a message that was too large; null: none was.</summary>
+        public string? TooLarge { get; private set; }
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
 
@@ -448,7 +450,7 @@ internal sealed class GrpcProxy(SidecarRuntime runtime)
             }
             catch (Exception e) when (e is InvocationException or RequestBodyException { InnerException: Http.BodyTooLargeException })
             {
-                TooLarge = true;
+                TooLarge = e is InvocationException ? e.Message : GrpcProxy.TooLarge(limit + 1L, limit).Message;
                 throw new HttpRequestException(e.Message, e);
             }
             finally
