@@ -35,6 +35,11 @@ catch (Exception e) when (e is CommandException or RunFileException)
     await Console.Error.WriteLineAsync(e.Message);
     return 1;
 }
+catch (CalledOffException e)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return 130;
+}
 catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
 {
     return 130;

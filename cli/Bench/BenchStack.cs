@@ -8,6 +8,7 @@ namespace DaprPlatform.Cli.Bench;
 /// <summary>A stack of its own for one measurement: fresh data, other ports than a developer's stack, gone afterwards.</summary>
 internal sealed class BenchStack : IAsyncDisposable
 {
+    private const int InterruptedExitCode = 130;
     private readonly Repository _repository;
     private readonly string _runFile;
     private readonly string _data;
@@ -88,6 +89,18 @@ internal sealed class BenchStack : IAsyncDisposable
         var result = await ToolRun.RunAsync(Repository.DotnetHost,
             [typeof(BenchStack).Assembly.Location, .. arguments, "--file", _runFile, "--data-dir", _data], _repository.Root, cancel,
             new Dictionary<string, string> { [Repository.RootVariable] = _repository.Root });
-        return result.Succeeded ? result.Output : throw new CommandException($"platform {arguments[0]} failed:\n{result.Output.TrimEnd()}");
+        return OutputOf(arguments[0], result, cancel.IsCancellationRequested);
+    }
+
+    /// <exception cref="CalledOffException">It was interrupted, and not by its own fault: Ctrl-C reaches what was started here too, which may end before it is known here.</exception>
+    /// <exception cref="CommandException">It failed; the message says how.</exception>
+    internal static string OutputOf(string command, ToolResult result, bool isCalledOff)
+    {
+        if (result.Succeeded && !isCalledOff)
+            return result.Output;
+        if (isCalledOff || result.ExitCode == InterruptedExitCode)
+            throw new CalledOffException($"Called off while `platform {command}` was at work. The stack of the run is stopped and its data are gone.");
+        var said = result.Output.Trim();
+        throw new CommandException($"platform {command} failed with exit code {result.ExitCode}{(said.Length == 0 ? " and said nothing" : $":\n{said}")}");
     }
 }

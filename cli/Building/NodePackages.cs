@@ -54,7 +54,7 @@ internal static class NodePackages
             if (!File.Exists(mark) || await File.ReadAllTextAsync(mark, cancel) != wanted)
             {
                 report($"npm ci in {repository.Relative(folder)}");
-                await RunAsync(npm ?? Npm, repository, folder, ["ci", "--no-audit", "--no-fund"], cancel);
+                await RunAsync(npm ?? Npm, repository, folder, ["ci", "--prefer-offline", "--no-audit", "--no-fund"], cancel);
                 Directory.CreateDirectory(Path.GetDirectoryName(mark)!);
                 await File.WriteAllTextAsync(mark, wanted, cancel);
             }

@@ -13,8 +13,9 @@ internal static class WebBuild
         if (!Directory.Exists(web))
             return;
         string[] besides = [Path.Combine(web, "build"), Path.Combine(repository.Root, "services", "gateway", "openapi.json"), Path.Combine(repository.Root, "cli", "Console", "openapi.json")];
-        foreach (var folder in Directory.GetDirectories(web).Where(f => File.Exists(Path.Combine(f, "package.json"))).Order(StringComparer.Ordinal))
-            await NodePackages.PrepareAsync(repository, folder, report, cancel, OutputOf(repository, Path.GetFileName(folder)), besides);
+        // Side by side: what one waits for the network or the disk, the other computes.
+        var packages = Directory.GetDirectories(web).Where(f => File.Exists(Path.Combine(f, "package.json"))).Order(StringComparer.Ordinal);
+        await Task.WhenAll(packages.Select(folder => NodePackages.PrepareAsync(repository, folder, report, cancel, OutputOf(repository, Path.GetFileName(folder)), besides)));
     }
 
     /// <summary>Where the pages are once they are built.</summary>

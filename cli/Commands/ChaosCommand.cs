@@ -36,14 +36,9 @@ internal static class ChaosCommand
             var printer = new StackPrinter(ConsoleSetup.Error());
             var repository = Repository.Find();
             var runFile = Path.Combine(repository.Root, "dapr.yaml");
-            await using var stack = await BenchStack.StartAsync(repository, runFile, PortOffset, printer.Progress, cancel, measured: false);
-            var file = RunFileReader.Read(runFile, PortOffset);
             var options = new ChaosOptions(parsed.GetValue(orders), parsed.GetValue(seed) ?? Random.Shared.Next(1_000_000), parsed.GetValue(clients),
                 TimeSpan.FromSeconds(parsed.GetValue(pause)), TimeSpan.FromSeconds(parsed.GetValue(patience)));
-            using var gateway = new GatewayClient(RunningStack.GatewayOf(stack.Status), options.Patience, TimeProvider.System);
-            using var oper = RunningStack.OperatorOf(file, gateway);
-            printer.Progress($"seed {options.Seed}");
-            var report = await new ChaosRun(gateway, oper, new Target(stack, file), options, TimeProvider.System).RunAsync(ProgressTo(printer), cancel);
+            var report = await RunAsync(repository, runFile, options, printer, cancel);
             if (parsed.GetValue(json))
                 Console.Out.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions(ControlJson.Options) { WriteIndented = true }));
             else
@@ -51,6 +46,29 @@ internal static class ChaosCommand
             return report.Succeeded ? 0 : 1;
         });
         return command;
+    }
+
+    private static async Task<ChaosReport> RunAsync(Repository repository, string runFile, ChaosOptions options, StackPrinter printer, CancellationToken cancel)
+    {
+        var placed = 0;
+        try
+        {
+            await using var stack = await BenchStack.StartAsync(repository, runFile, PortOffset, printer.Progress, cancel, measured: false);
+            var file = RunFileReader.Read(runFile, PortOffset);
+            using var gateway = new GatewayClient(RunningStack.GatewayOf(stack.Status), options.Patience, TimeProvider.System);
+            using var oper = RunningStack.OperatorOf(file, gateway);
+            printer.Progress($"seed {options.Seed}");
+            var tell = ProgressTo(printer);
+            return await new ChaosRun(gateway, oper, new Target(stack, file), options, TimeProvider.System).RunAsync((done, all, what) =>
+            {
+                placed = Math.Max(placed, done);
+                tell(done, all, what);
+            }, cancel);
+        }
+        catch (OperationCanceledException e) when (cancel.IsCancellationRequested || e is CalledOffException)
+        {
+            throw new CalledOffException($"Called off after {placed} of {options.Orders} orders: nothing is counted. The stack of the run is stopped and its data are gone; --seed {options.Seed} repeats it.", e);
+        }
     }
 
     private static Action<int, int, string> ProgressTo(StackPrinter printer)

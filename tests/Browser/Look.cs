@@ -46,11 +46,21 @@ internal static class Look
         Assert.True(outside.Length == 0, $"{page.Url}\n{string.Join('\n', outside)}");
     }
 
+    /// <summary>For somebody who wants no motion nothing moves.</summary>
+    public static Task AssertStillAsync(IPage page) => page.WaitForFunctionAsync("() => document.getAnimations().every(a => a.playState !== 'running')");
+
+    /// <summary>Whether this run renews the pictures of the documentation: <c>UPDATE_DOCS=1</c>.</summary>
+    public static bool TakesPictures { get; } = Environment.GetEnvironmentVariable("UPDATE_DOCS") == "1";
+
     /// <summary>With <c>UPDATE_DOCS=1</c> writes <c>docs/images/NAME.png</c>.</summary>
     public static async Task PhotographAsync(IPage page, string name)
     {
-        if (Environment.GetEnvironmentVariable("UPDATE_DOCS") != "1")
+        if (!TakesPictures)
             return;
+        // A picture tells nothing of the machine that it was taken on.
+        var text = await page.EvaluateAsync<string>("() => document.body.innerText");
+        foreach (var own in (string[])[Root(), Path.GetTempPath(), Environment.MachineName])
+            Assert.DoesNotContain(own, text, StringComparison.OrdinalIgnoreCase);
         var folder = Path.Combine(Root(), "docs", "images");
         Directory.CreateDirectory(folder);
         await page.EvaluateAsync("async () => { await document.fonts.ready }");

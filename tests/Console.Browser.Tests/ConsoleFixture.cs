@@ -23,6 +23,11 @@ public sealed class ConsoleFixture(StackFixture stack) : IAsyncLifetime
             return;
         Microsoft.Playwright.Assertions.SetDefaultExpectTimeout(Chromium.Patience);
         _chromium = await Chromium.StartAsync();
+        // For its pictures the stack does what stacks do; the tests do not need it.
+        if (!Look.TakesPictures)
+            return;
+        await stack.PlatformAsync(["import-catalog", Path.Combine(stack.Root, "tests", "data", "online-retail-excerpt.csv"), "--stock", "5000"], CancellationToken.None);
+        await stack.PlatformAsync(["simulate", "--rate", "240", "--customers", "12", "--decline", "8", "--cancel", "6", "--seconds", "150"], CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()

@@ -22,7 +22,7 @@ public sealed class OperatorTests(ConsoleFixture console)
             await page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Stop payments" }).ClickAsync();
             await page.GetByRole(AriaRole.Button, new() { Name = "Start payments", Exact = true }).WaitForAsync();
             await Look.AssertAccessibleAsync(page);
-            await Look.PhotographAsync(page, "console-home");
+            await Look.PhotographAsync(page, "console-stopped");
 
             var order = await console.PlaceAsync(Cancel);
             await JumpAsync(page, order);
@@ -39,6 +39,7 @@ public sealed class OperatorTests(ConsoleFixture console)
             await page.GetByText("completed", new() { Exact = true }).First.WaitForAsync();
             await page.GetByRole(AriaRole.Button, new() { NameRegex = new("^ConfirmOrder") }).First.WaitForAsync();
             await Look.AssertAccessibleAsync(page);
+            await Look.PhotographAsync(page, "console-order");
             visitor.AssertQuiet();
         }
         finally
@@ -68,9 +69,13 @@ public sealed class OperatorTests(ConsoleFixture console)
         await confirm.First.WaitForAsync();
         await confirm.First.ClickAsync();
         await page.GetByRole(AriaRole.Heading, new() { Name = "ConfirmOrder" }).WaitForAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Now", Exact = true }).ClickAsync();
         await Look.AssertAccessibleAsync(page);
-        await Look.PhotographAsync(page, "console-order");
+        await Look.PhotographAsync(page, "console-step");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Now", Exact = true }).ClickAsync();
+        await page.SetViewportSizeAsync(360, 800);
+        await Look.AssertAccessibleAsync(page);
+        await Look.AssertFitsAsync(page);
+        await Look.PhotographAsync(page, "console-order-small");
         visitor.AssertQuiet();
     }
 
@@ -125,33 +130,49 @@ public sealed class OperatorTests(ConsoleFixture console)
     }
 
     [Theory]
-    [InlineData("/logs", "logs")]
+    [InlineData("/", "home")]
+    [InlineData("/logs?app=orders&app=inventory&app=payments", "logs")]
     [InlineData("/workflows", "workflows")]
     [InlineData("/traces", "traces")]
     [InlineData("/metrics", "metrics")]
-    [InlineData("/audit", null)]
-    [InlineData("/dapr", "dapr")]
-    [InlineData("/dapr/configurations", null)]
-    [InlineData("/dapr/subscriptions", null)]
-    [InlineData("/dapr/topics", null)]
-    [InlineData("/dapr/state", null)]
-    [InlineData("/dapr/items", null)]
-    [InlineData("/dapr/resiliency", null)]
-    [InlineData("/dapr/actors", null)]
-    [InlineData("/dapr/jobs", null)]
-    [InlineData("/dapr/locks", null)]
-    [InlineData("/dapr/calls", null)]
-    public async Task A_page_shows_what_the_stack_has(string path, string? photograph)
+    [InlineData("/audit", "audit")]
+    [InlineData("/dapr/components", "dapr")]
+    [InlineData("/dapr/configurations", "configurations")]
+    [InlineData("/dapr/subscriptions", "subscriptions")]
+    [InlineData("/dapr/topics?topic=order_status_changed", "topics")]
+    [InlineData("/dapr/state", "state")]
+    [InlineData("/dapr/items", "items")]
+    [InlineData("/dapr/resiliency", "resiliency")]
+    [InlineData("/dapr/actors", "actors")]
+    [InlineData("/dapr/jobs", "jobs")]
+    [InlineData("/dapr/locks", "locks")]
+    [InlineData("/dapr/calls", "calls")]
+    public async Task A_page_shows_what_the_stack_has(string path, string picture)
     {
         await using var visitor = await console.VisitAsync();
         var page = await visitor.OpenAsync(path);
+        await ShownAsync(page);
+        await Look.PhotographAsync(page, $"console-{picture}");
+        await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+        await ShownAsync(page);
+        if (path == "/")
+            await Look.PhotographAsync(page, "console-home-light");
+        foreach (var width in (int[])[360, 3840])
+        {
+            await page.SetViewportSizeAsync(width, 900);
+            await ShownAsync(page);
+        }
+
+        visitor.AssertQuiet();
+    }
+
+    private static async Task ShownAsync(IPage page)
+    {
         await page.GetByRole(AriaRole.Heading, new() { Level = 1 }).WaitForAsync();
         await Assertions.Expect(page.GetByLabel("Loading")).ToHaveCountAsync(0);
         await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToHaveCountAsync(0);
         await Look.AssertAccessibleAsync(page);
-        if (photograph is not null)
-            await Look.PhotographAsync(page, $"console-{photograph}");
-        visitor.AssertQuiet();
+        await Look.AssertFitsAsync(page);
     }
 
     private static async Task JumpAsync(IPage page, string order)

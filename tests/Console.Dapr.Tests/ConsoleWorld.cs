@@ -140,20 +140,27 @@ public sealed class ConsoleWorld : IAsyncLifetime
     }
 
     /// <summary>What the stream tells of a topic until a message satisfies the condition.</summary>
-    internal async Task<JsonNode> ToldAsync(string topic, Func<JsonNode, bool> wanted, Func<Task> meanwhile)
+    internal Task<JsonNode> ToldAsync(string topic, Func<JsonNode, bool> wanted, Func<Task> meanwhile) =>
+        UntilToldAsync(topic, told => Task.FromResult(told is not null && wanted(told) ? told : null), meanwhile);
+
+    /// <summary>What a look finds: the first is after the meanwhile, with null, another after each message of the topic, with it.</summary>
+    internal async Task<T> UntilToldAsync<T>(string topic, Func<JsonNode?, Task<T?>> look, Func<Task> meanwhile)
+        where T : class
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(Patience);
         using var response = await _console.GetAsync($"stream?topics={topic}", HttpCompletionOption.ResponseHeadersRead, limit.Token);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(limit.Token));
         await meanwhile();
+        if (await look(null) is { } already)
+            return already;
         var current = "";
         while (await reader.ReadLineAsync(limit.Token) is { } line)
         {
             if (line.StartsWith("event:", StringComparison.Ordinal))
                 current = line[6..].Trim();
-            if (current == topic && line.StartsWith("data:", StringComparison.Ordinal) && JsonNode.Parse(line[5..]) is { } data && wanted(data))
-                return data;
+            if (current == topic && line.StartsWith("data:", StringComparison.Ordinal) && await look(JsonNode.Parse(line[5..])) is { } found)
+                return found;
         }
 
         throw new InvalidOperationException("the stream has ended");
@@ -171,17 +178,6 @@ public sealed class ConsoleWorld : IAsyncLifetime
     {
         var (status, text) = await CallAsync(method, path, body);
         Assert.True((int)status is >= 200 and < 300, $"{path}: {status} {text}");
-    }
-
-    internal static async Task<T> UntilAsync<T>(Func<Task<T?>> look, string what) where T : class
-    {
-        for (var start = TimeProvider.System.GetTimestamp(); ;)
-        {
-            if (await look() is { } found)
-                return found;
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < Patience, $"never: {what}");
-            await Task.Delay(TimeSpan.FromMilliseconds(50), Token);
-        }
     }
 
     public async ValueTask DisposeAsync()

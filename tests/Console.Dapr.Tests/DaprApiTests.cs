@@ -41,10 +41,12 @@ public sealed class DaprApiTests(ConsoleWorld world) : IClassFixture<ConsoleWorl
     [Fact]
     public async Task Topics_show_partitions_and_the_lag_of_groups_and_messages_are_read_by_offset()
     {
-        for (var i = 0; i < 5; i++)
-            await world.DoneAsync("POST", "/v1.0/publish/events/orders?metadata.partitionKey=one", $$"""{"n":{{i}}}""");
-        var topic = await ConsoleWorld.UntilAsync(async () => (await world.GetAsync("dapr/topics")).AsArray()
-            .FirstOrDefault(t => (string?)t!["topic"] == "orders" && t["groups"]!.AsArray().Any(g => (string?)g!["group"] == "shop" && (long)g["lag"]! == 0 && g["offsets"]!.AsArray().Sum(o => (long)o!["offset"]!) >= 5)), "everything read");
+        var topic = await world.UntilToldAsync("dapr", async _ => (await world.GetAsync("dapr/topics")).AsArray()
+            .FirstOrDefault(t => (string?)t!["topic"] == "orders" && t["groups"]!.AsArray().Any(g => (string?)g!["group"] == "shop" && (long)g["lag"]! == 0 && g["offsets"]!.AsArray().Sum(o => (long)o!["offset"]!) >= 5)), async () =>
+            {
+                for (var i = 0; i < 5; i++)
+                    await world.DoneAsync("POST", "/v1.0/publish/events/orders?metadata.partitionKey=one", $$"""{"n":{{i}}}""");
+            });
         Assert.Equal("events", (string?)topic["pubsub"]![0]);
         var server = Uri.EscapeDataString((string)topic["server"]!);
         var partition = topic["partitions"]!.AsArray().First(p => (long)p!["next"]! >= 5)!;
@@ -169,8 +171,11 @@ public sealed class DaprApiTests(ConsoleWorld world) : IClassFixture<ConsoleWorl
         Assert.Equal(("parcels.dlq", 0), ((string?)topic["deadLetters"]![0]!["topic"], (long)topic["deadLetters"]![0]!["messages"]!));
         var page = await world.GetAsync($"dapr/topics/{Uri.EscapeDataString((string)topic["server"]!)}/parcels/messages?partition=0&from=0");
         Assert.Contains("\"n\":1", (string)Assert.Single(page["items"]!.AsArray())!["value"]!, StringComparison.Ordinal);
-        answer.SetResult();
-        await ConsoleWorld.UntilAsync(async () => (int)(await TopicAsync("parcels"))["groups"]![0]!["pending"]! == 0 ? "" : null, "acknowledged");
+        await world.UntilToldAsync("dapr", async _ => (int)(await TopicAsync("parcels"))["groups"]![0]!["pending"]! == 0 ? "acknowledged" : null, () =>
+        {
+            answer.SetResult();
+            return Task.CompletedTask;
+        });
     }
 
     [Fact]
@@ -185,8 +190,11 @@ public sealed class DaprApiTests(ConsoleWorld world) : IClassFixture<ConsoleWorl
         var group = Assert.Single(topic["groups"]!.AsArray())!;
         // One is with the app, the others wait for it.
         Assert.Equal(("shop", 2), ((string?)group["group"], (long)group["lag"]!));
-        answer.SetResult();
-        await ConsoleWorld.UntilAsync(async () => (long)(await TopicAsync("bells"))["groups"]![0]!["lag"]! == 0 ? "" : null, "delivered");
+        await world.UntilToldAsync("dapr", async _ => (long)(await TopicAsync("bells"))["groups"]![0]!["lag"]! == 0 ? "delivered" : null, () =>
+        {
+            answer.SetResult();
+            return Task.CompletedTask;
+        });
     }
 
     [Theory]

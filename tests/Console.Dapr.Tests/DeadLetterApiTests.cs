@@ -8,8 +8,7 @@ public sealed class DeadLetterApiTests(ConsoleWorld world) : IClassFixture<Conso
     [Fact]
     public async Task A_dead_letter_is_looked_at_edited_replayed_under_its_own_id_and_dropped()
     {
-        await world.DoneAsync("POST", "/v1.0/publish/events/broken", """{"card":"bad"}""");
-        var letter = await ConsoleWorld.UntilAsync(async () => (await world.GetAsync("dead-letters")).AsArray().FirstOrDefault(l => (string?)l!["event"]!["data"]!["card"] == "bad"), "a dead letter");
+        var letter = await world.UntilToldAsync("deadLetters", _ => LetterAsync("bad"), () => world.DoneAsync("POST", "/v1.0/publish/events/broken", """{"card":"bad"}"""));
         var id = (string)letter["id"]!;
         Assert.Equal("broken", (string?)letter["topic"]);
         Assert.Equal(id, (string?)(await world.GetAsync($"dead-letters/{Uri.EscapeDataString(id)}"))["id"]);
@@ -17,10 +16,12 @@ public sealed class DeadLetterApiTests(ConsoleWorld world) : IClassFixture<Conso
         var edited = letter["event"]!.DeepClone();
         edited["data"]!["card"] = "good";
         edited["id"] = "another";
-        var (status, answer) = await world.SendAsync("POST", "dead-letters/replay", new JsonObject { ["ids"] = new JsonArray(id), ["event"] = edited }.ToJsonString());
-        Assert.Equal((HttpStatusCode.OK, 1), (status, (int)answer!["replayed"]!));
         // Nobody takes it yet, so it comes back as a letter of its own: edited, and still the same event.
-        var back = await ConsoleWorld.UntilAsync(async () => (await world.GetAsync("dead-letters")).AsArray().FirstOrDefault(l => (string?)l!["event"]!["data"]!["card"] == "good"), "the edited one");
+        var back = await world.UntilToldAsync("deadLetters", _ => LetterAsync("good"), async () =>
+        {
+            var (status, answer) = await world.SendAsync("POST", "dead-letters/replay", new JsonObject { ["ids"] = new JsonArray(id), ["event"] = edited }.ToJsonString());
+            Assert.Equal((HttpStatusCode.OK, 1), (status, (int)answer!["replayed"]!));
+        });
         Assert.Equal((string?)letter["eventId"], (string?)back["eventId"]);
         Assert.DoesNotContain((await world.GetAsync("dead-letters")).AsArray(), l => (string?)l!["id"] == id);
         Assert.NotNull((await world.GetAsync("dead-letters?all=true")).AsArray().First(l => (string?)l!["id"] == id)!["replayedAt"]);
@@ -48,4 +49,6 @@ public sealed class DeadLetterApiTests(ConsoleWorld world) : IClassFixture<Conso
         var before = (await world.GetAsync("dead-letters")).AsArray().Count;
         await world.ToldAsync("deadLetters", d => (int)d["count"]! > before, () => world.DoneAsync("POST", "/v1.0/publish/events/broken", """{"card":"counted"}"""));
     }
+
+    private async Task<JsonNode?> LetterAsync(string card) => (await world.GetAsync("dead-letters")).AsArray().FirstOrDefault(l => (string?)l!["event"]!["data"]!["card"] == card);
 }

@@ -69,6 +69,56 @@ public sealed class AccountsTests(UsersFixture users) : IClassFixture<UsersFixtu
     }
 
     [Fact]
+    public async Task A_browser_that_missed_the_answer_gets_the_newest_token_for_a_moment_and_then_its_family_ends()
+    {
+        var first = await RegisterAsync(_email);
+        var second = await RefreshAsync(first.RefreshToken, lenient: true);
+        var third = await RefreshAsync(second.RefreshToken, lenient: true);
+        Assert.Equal(3, new[] { first.RefreshToken, second.RefreshToken, third.RefreshToken }.Distinct().Count());
+        // From the first as from the second.
+        Assert.Equal(third.RefreshToken, (await RefreshAsync(first.RefreshToken, lenient: true)).RefreshToken);
+        Assert.Equal(third.RefreshToken, (await RefreshAsync(second.RefreshToken, lenient: true)).RefreshToken);
+
+        users.Clock.Advance(TimeSpan.FromSeconds(11));
+        Assert.Equal(401, await StatusOfAsync(() => RefreshAsync(second.RefreshToken, lenient: true)));
+        Assert.Equal(401, await StatusOfAsync(() => RefreshAsync(third.RefreshToken, lenient: true)));
+    }
+
+    [Fact]
+    public async Task Eight_tabs_that_refresh_at_once_all_get_the_same_token()
+    {
+        var session = await RegisterAsync(_email);
+        var next = await DatabaseFixture.AtOnceAsync(8, async _ => (await RefreshAsync(session.RefreshToken, lenient: true)).RefreshToken);
+        var newest = Assert.Single(next.Distinct());
+        Assert.NotEqual(session.RefreshToken, newest);
+        Assert.Equal(200, await StatusOfAsync(() => RefreshAsync(newest)));
+    }
+
+    [Fact]
+    public async Task Leniency_is_for_what_a_lenient_caller_has_replaced_and_for_nothing_made_up()
+    {
+        var first = await RegisterAsync(_email);
+        var second = await RefreshAsync(first.RefreshToken);
+        Assert.Equal(401, await StatusOfAsync(() => RefreshAsync(first.RefreshToken, lenient: true)));
+        Assert.Equal(401, await StatusOfAsync(() => RefreshAsync(second.RefreshToken, lenient: true)));
+
+        var other = await LoginAsync(Password);
+        await RefreshAsync(other.RefreshToken, lenient: true);
+        var madeUp = other.RefreshToken[..33] + first.RefreshToken[33..];
+        Assert.Equal(401, await StatusOfAsync(() => RefreshAsync(madeUp, lenient: true)));
+    }
+
+    [Fact]
+    public async Task Signing_out_with_a_token_that_was_just_replaced_ends_the_session_too()
+    {
+        var session = await RegisterAsync(_email);
+        var newest = await RefreshAsync(session.RefreshToken, lenient: true);
+        await LogoutAsync(session.RefreshToken);
+        Assert.Equal(401, await StatusOfAsync(() => RefreshAsync(newest.RefreshToken)));
+        Assert.Equal(401, await StatusOfAsync(() => RefreshAsync(session.RefreshToken, lenient: true)));
+    }
+
+    [Fact]
     public async Task A_refresh_token_is_good_for_a_week_and_not_after_signing_out()
     {
         var session = await RegisterAsync(_email);
@@ -173,8 +223,8 @@ public sealed class AccountsTests(UsersFixture users) : IClassFixture<UsersFixtu
     private Task<Session> LoginAsync(string password, string? email = null) =>
         users.AsAsync<Accounts, Session>(accounts => accounts.LoginAsync(new LoginRequest { Email = email ?? _email, Password = password }, Cancel));
 
-    private Task<Session> RefreshAsync(string token) =>
-        users.AsAsync<Accounts, Session>(accounts => accounts.RefreshAsync(new RefreshRequest { RefreshToken = token }, Cancel));
+    private Task<Session> RefreshAsync(string token, bool lenient = false) =>
+        users.AsAsync<Accounts, Session>(accounts => accounts.RefreshAsync(new RefreshRequest { RefreshToken = token, Lenient = lenient }, Cancel));
 
     private Task<LogoutResponse> LogoutAsync(string token, bool everywhere = false) =>
         users.AsAsync<Accounts, LogoutResponse>(accounts => accounts.LogoutAsync(new LogoutRequest { RefreshToken = token, Everywhere = everywhere }, Cancel));

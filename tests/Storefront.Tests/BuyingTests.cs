@@ -66,6 +66,7 @@ public sealed class BuyingTests(ShopFixture shop)
         await page.PlaceAsync();
         await page.StatusAsync("CANCELLED");
         await page.TextAsync("The payment was declined.");
+        await Look.AssertAccessibleAsync(page);
         await page.GetByRole(AriaRole.Button, new() { Name = "Put everything in the cart again" }).ClickAsync();
         await page.HeadingAsync("Cart");
         await page.TextAsync("Desk Lamp, brass");
@@ -154,6 +155,7 @@ public sealed class BuyingTests(ShopFixture shop)
         await page.PlaceAsync();
         await arrived.Task.WaitAsync(TimeSpan.FromMilliseconds(Chromium.Patience), Cancel);
         await page.HeadingAsync("Your order is on its way to us");
+        await Look.AssertAccessibleAsync(page);
         await page.UnrouteAsync("**/api/v1/orders", lose);
         await page.ReloadAsync();
         var order = await page.OrderAsync();

@@ -117,6 +117,94 @@ public sealed class PageTests(ShopFixture shop)
     }
 
     [Fact]
+    public async Task A_shopper_buys_asks_for_money_back_and_cancels_by_keyboard_alone()
+    {
+        await using var visitor = await shop.VisitAsync();
+        await visitor.HasAccountAsync(shop.Address);
+        var page = await visitor.OpenAsync($"/products/{ShopFixture.Plenty}");
+        await EnterAsync(page, page.GetByRole(AriaRole.Button, new() { Name = "Put in the cart" }));
+        await EnterAsync(page, page.GetByRole(AriaRole.Link, new() { Name = "Go to the cart" }));
+        await FocusedAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Cart", Level = 1 }));
+        await EnterAsync(page, page.GetByRole(AriaRole.Link, new() { Name = "Go to checkout" }));
+        await FocusedAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Checkout", Level = 1 }));
+        foreach (var (label, text) in ((string, string)[])[("Street and number", "12 St James Square"), ("Postcode", "SW1Y 4JH"), ("City", "London"), ("Country", "United Kingdom")])
+        {
+            await page.TabToAsync(page.GetByLabel(label));
+            await page.Keyboard.TypeAsync(text);
+        }
+
+        await page.TabToAsync(page.GetByRole(AriaRole.Button, new() { Name = "…1111" }));
+        await page.Keyboard.PressAsync("Space");
+        await EnterAsync(page, page.GetByRole(AriaRole.Button, new() { Name = "Place the order" }));
+        await page.OrderAsync();
+        await FocusedAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Order no. 1", Level = 1 }));
+        await page.StatusAsync("CONFIRMED");
+
+        // Whatever way a question is left, the focus is where it was.
+        var ask = page.GetByRole(AriaRole.Button, new() { Name = "Ask for money back" });
+        await EnterAsync(page, ask);
+        await Look.AssertAccessibleAsync(page);
+        await page.Keyboard.PressAsync("Escape");
+        await FocusedAsync(ask);
+        await page.Keyboard.PressAsync("Enter");
+        await EnterAsync(page, page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Leave it" }));
+        await FocusedAsync(ask);
+
+        await EnterAsync(page, page.GetByRole(AriaRole.Button, new() { Name = "Cancel the order" }));
+        await EnterAsync(page, page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Cancel the order" }));
+        await page.StatusAsync("CANCELLED");
+        await FocusedAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Order no. 1", Level = 1 }));
+        await Look.AssertAccessibleAsync(page);
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task Taking_something_out_and_turning_pages_loses_no_focus()
+    {
+        await using var visitor = await shop.VisitAsync();
+        var page = await visitor.OpenTabAsync();
+        await page.PutInCartAsync(ShopFixture.Plenty);
+        await page.GotoAsync("/cart");
+        await EnterAsync(page, page.GetByRole(AriaRole.Button, new() { Name = "Take out Desk Lamp, brass" }));
+        await FocusedAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Your cart is empty" }));
+        await page.GotoAsync("/products?search=notebook");
+        await EnterAsync(page, page.GetByRole(AriaRole.Button, new() { Name = "Next page" }));
+        await page.GetByRole(AriaRole.Link, new() { Name = "Notebook No. 30", Exact = true }).WaitForAsync();
+        await FocusedAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Products", Level = 1 }));
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task Every_page_fits_with_text_of_twice_the_size()
+    {
+        await using var visitor = await shop.VisitAsync();
+        var page = await visitor.OpenAsync("/");
+        await page.HeadingAsync("Good things, plainly sold.");
+        await page.SetTextSizeAsync(32);
+        await page.PutInCartAsync(ShopFixture.Plenty);
+        Assert.InRange(await page.EvaluateAsync<double>("() => parseFloat(getComputedStyle(document.documentElement).fontSize)"), 32, 36);
+        foreach (var (_, path, heading) in Open.Where(o => o.Path != "/cart").Append(("cart", "/cart", "Cart")))
+            await ShowAsync(page, path, heading, null);
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task What_is_filled_in_wrongly_is_said_beside_it_and_gets_the_focus()
+    {
+        await using var visitor = await shop.VisitAsync();
+        visitor.Expect("400");
+        var page = await visitor.OpenAsync("/register");
+        await page.GetByLabel("First name").FillAsync("Ada");
+        await page.GetByLabel("Last name").FillAsync("Lovelace");
+        await page.GetByLabel("E-mail").FillAsync("no address");
+        await page.GetByLabel("Password").FillAsync(Shopper.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
+        await FocusedAsync(page.GetByLabel("E-mail"));
+        await Look.AssertAccessibleAsync(page);
+        visitor.AssertQuiet();
+    }
+
+    [Fact]
     public async Task A_service_that_is_away_is_told_and_asked_again()
     {
         await using var visitor = await shop.VisitAsync();
@@ -141,6 +229,14 @@ public sealed class PageTests(ShopFixture shop)
         Assert.InRange(Directory.GetFiles(assets, "*.js.gz").Sum(f => new FileInfo(f).Length), 1, most);
     }
 
+    private static async Task EnterAsync(IPage page, ILocator target)
+    {
+        await page.TabToAsync(target);
+        await page.Keyboard.PressAsync("Enter");
+    }
+
+    private static Task FocusedAsync(ILocator target) => Assertions.Expect(target).ToBeFocusedAsync(new() { Timeout = Chromium.Patience });
+
     private static async Task ShowAsync(IPage page, string path, string heading, string? picture)
     {
         await page.GotoAsync(path);
@@ -149,6 +245,7 @@ public sealed class PageTests(ShopFixture shop)
         await Assertions.Expect(page.Locator("[aria-busy=true]")).ToHaveCountAsync(0, new() { Timeout = Chromium.Patience });
         await Look.AssertAccessibleAsync(page);
         await Look.AssertFitsAsync(page);
+        await Look.AssertStillAsync(page);
         if (picture is not null)
             await Look.PhotographAsync(page, "storefront-" + picture);
     }

@@ -19,7 +19,7 @@ internal static class DaprStream
         if (system.Stack.Host.View is not { } view)
             return;
         system.Stream.WhileListened(StreamTopics.Dapr, cancel => CallsAsync(system, view, cancel));
-        system.Stream.WhileListened(StreamTopics.Workflows, cancel => WorkflowsAsync(system, view, cancel));
+        system.Hub.WhileListened(StreamTopics.Workflows, (ready, cancel) => WorkflowsAsync(system, view, ready, cancel));
         system.Hub.WhileListened(StreamTopics.DeadLetters, (ready, cancel) => DeadLettersAsync(system, view, ready, cancel));
         system.Hub.WhileListened(StreamTopics.Changes, (ready, cancel) => ChangesAsync(system, view, ready, cancel));
     }
@@ -36,7 +36,7 @@ internal static class DaprStream
         }
     }
 
-    private static async Task WorkflowsAsync(ConsoleSystem system, RuntimeView view, CancellationToken cancel)
+    private static async Task WorkflowsAsync(ConsoleSystem system, RuntimeView view, Action ready, CancellationToken cancel)
     {
         // Gathered between two tellings; of an instance only how it stands.
         var changes = new Dictionary<(string App, string Id), WorkflowChange>();
@@ -52,6 +52,7 @@ internal static class DaprStream
                     changed.Release();
             }
         });
+        ready();
         while (true)
         {
             await changed.WaitAsync(cancel);

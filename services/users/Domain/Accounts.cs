@@ -93,7 +93,7 @@ internal sealed class Accounts(
 
     public async Task<Session> RefreshAsync(RefreshRequest request, CancellationToken cancellationToken)
     {
-        if (await refreshTokens.RotateAsync(request.RefreshToken, cancellationToken) is not var (family, token))
+        if (await refreshTokens.RotateAsync(request.RefreshToken, request.Lenient, cancellationToken) is not var (family, token))
             throw InvalidRefreshToken();
         var user = await db.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == family.UserId, cancellationToken);
         if (user is null || user.SessionsRevokedAt >= family.CreatedAt)

@@ -6,6 +6,7 @@ import type { Session } from './api/types';
 import { match, usePath } from './router';
 import { Shell } from './Shell';
 import { Empty, ErrorBox, Link, PageHead, SessionContext, Skeleton, Toasts } from './ui/kit';
+import { sections } from './pages/dapr/sections';
 import { HomePage } from './pages/Home';
 import { SignInPage } from './pages/SignIn';
 
@@ -40,7 +41,7 @@ function Page({ path }: { path: string }) {
     const found = match(pattern, path);
     if (found)
       return (
-        <Titled title={found['id'] ?? title}>
+        <Titled title={found['id'] ?? (found['section'] ? `${sections.find((s) => s.id === found['section'])?.label ?? title} · ${title}` : title)}>
           <Suspense fallback={<Skeleton rows={8} />}>{page(found)}</Suspense>
         </Titled>
       );

@@ -56,7 +56,7 @@ export function Shell({ path, onSignedOut, children }: { path: string; onSignedO
   useEffect(() => {
     if (shown === path) return;
     setShown(path);
-    main.current?.focus({ preventScroll: true });
+    (main.current?.querySelector<HTMLElement>('h1') ?? main.current)?.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, [path, shown]);
 

@@ -8,9 +8,9 @@ import { brief, pretty, tokens, unwrap } from '../src/lib/json'
 import { jumps } from '../src/lib/jump'
 import { append, empty, matches, prepend } from '../src/lib/logs'
 import { withFirst } from '../src/lib/pages'
-import { foldedAxis, linearAxis, merge, niceScale, position, ticks, timeAt } from '../src/lib/scale'
+import { foldedAxis, linearAxis, merge, niceScale, position, tickName, ticks, timeAt } from '../src/lib/scale'
 import { maxHeight, scrollTo, visible } from '../src/lib/virtual'
-import { bars, servicesOf } from '../src/lib/waterfall'
+import { bars, coloursOf, servicesOf, titleOf } from '../src/lib/waterfall'
 import { match } from '../src/router'
 
 describe('formats', () => {
@@ -102,6 +102,12 @@ describe('axis', () => {
     const fold = axis.stretches.find((s) => s.folded)!
     assert.ok(ticks(axis).every((t) => t <= fold.from || t >= fold.to))
   })
+  test('A tick has the decimals that tell it from the next', () => {
+    const axis = foldedAxis(0, 3_600_100, 1000, [[0, 50], [3_600_050, 3_600_100]])
+    assert.equal(tickName(20, axis, 'en'), '20 ms')
+    assert.equal(tickName(31_045, foldedAxis(0, 31_090, 1000, [[0, 50], [31_000, 31_090]]), 'en'), '31.05 s')
+    assert.equal(tickName(40_000, linearAxis(0, 60_000, 500), 'en'), '40 sec')
+  })
   test('A vertical axis ends at a round number', () => {
     assert.deepEqual(niceScale(87), { top: 100, step: 50 })
     assert.deepEqual(niceScale(0), { top: 1, step: 1 })
@@ -121,6 +127,22 @@ describe('waterfall', () => {
   test('Time in children is not counted twice', () => {
     const [root] = bars([span('a', null, 0, 10), span('b', 'a', 1, 4), span('c', 'a', 3, 4), span('d', 'a', 9, 5)])
     assert.equal(root!.selfMs, 3)
+  })
+  test('A span is named by what it does', () => {
+    const call = { ...span('POST', null, 0, 1), attributes: { 'http.request.method': 'POST', 'url.full': 'http://localhost:50001/shop.Orders/Place' } }
+    assert.equal(titleOf(call, undefined), 'POST /shop.Orders/Place')
+    const served = { ...span('Microsoft.AspNetCore.Hosting.HttpRequestIn', 'POST', 0, 1) }
+    assert.equal(titleOf(served, call), 'POST /shop.Orders/Place')
+    assert.equal(titleOf(served, undefined), 'request')
+    assert.equal(titleOf({ ...span('postgresql', null, 0, 1), attributes: { 'db.query.text': 'SELECT *\n  FROM orders' } }, undefined), 'SELECT * FROM orders')
+    assert.equal(titleOf(span('activity||Reserve', null, 0, 1), undefined), 'activity||Reserve')
+  })
+  test('An app and its sidecar have one colour, in two shades', () => {
+    const colours = coloursOf(['gateway', 'gateway.daprd', 'orders.daprd', 'orders'])
+    assert.equal(colours.get('gateway'), 'var(--hue-0)')
+    assert.match(colours.get('gateway.daprd')!, /color-mix\(.*--hue-0/)
+    assert.equal(colours.get('orders'), 'var(--hue-1)')
+    assert.match(colours.get('orders.daprd')!, /--hue-1/)
   })
   test('Services stand in order of their first span', () => assert.deepEqual(servicesOf([span('x', null, 5, 1, 'late'), span('y', null, 0, 1, 'early')]), ['early', 'late']))
 })

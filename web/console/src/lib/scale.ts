@@ -1,3 +1,5 @@
+import { duration, number } from './format';
+
 export type Interval = readonly [number, number];
 
 /** A stretch of the axis: so much time on so many pixels. A folded one is idle time that takes little room. */
@@ -86,6 +88,14 @@ export function position(axis: Axis, time: number): number {
 export function timeAt(axis: Axis, x: number): number {
   for (const s of axis.stretches) if (x <= s.x + s.width) return s.from + (Math.max(0, x - s.x) / s.width) * (s.to - s.from);
   return axis.to;
+}
+
+/** A time on an axis, with so many decimals as tell one tick from the next. */
+export function tickName(ms: number, axis: Axis, of?: string): string {
+  const visible = axis.stretches.filter((s) => !s.folded);
+  const finest = Math.min(...visible.map((s) => (s.to - s.from) / Math.max(1, s.width))) * 90;
+  if (ms < 1000 || finest >= 1000) return duration(ms, of);
+  return `${number(ms / 1000, finest >= 100 ? 1 : finest >= 10 ? 2 : 3, of)} s`;
 }
 
 const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000, 604_800_000];

@@ -72,3 +72,28 @@ export function busyOf(spans: readonly Span[]): Interval[] {
     return parents.has(s.spanId) ? [[s.offsetMs, s.offsetMs], [end, end]] : [[s.offsetMs, end]];
   });
 }
+
+const hues = 9;
+
+/** A colour for each service: an app and its sidecar have the same one, the sidecar a paler shade of it. */
+export function coloursOf(services: readonly string[]): Map<string, string> {
+  const apps = [...new Set(services.map((s) => s.replace(/\.daprd$/, '')))];
+  return new Map(
+    services.map((service) => {
+      const hue = `var(--hue-${apps.indexOf(service.replace(/\.daprd$/, '')) % hues})`;
+      return [service, service.endsWith('.daprd') ? `color-mix(in srgb, ${hue} 55%, var(--panel))` : hue];
+    }),
+  );
+}
+
+const hosting = 'Microsoft.AspNetCore.Hosting.HttpRequestIn';
+
+/** What a span does, where its own name says less than what is known of it: the path that was asked for, the statement, the call that it answers. */
+export function titleOf(span: Span, parent: Span | undefined): string {
+  const { 'http.route': route, 'url.path': path, 'url.full': url, 'http.request.method': method, 'db.query.text': query } = span.attributes;
+  if (typeof query === 'string') return query.replaceAll(/\s+/g, ' ').slice(0, 80);
+  if (span.name !== hosting && !/^[A-Z]+$/.test(span.name)) return span.name;
+  const asked = [route, path, typeof url === 'string' && URL.canParse(url) ? new URL(url).pathname : undefined].find((v) => typeof v === 'string');
+  if (asked) return `${typeof method === 'string' ? method : span.name} ${asked as string}`;
+  return span.name === hosting ? (parent ? titleOf(parent, undefined) : 'request') : span.name;
+}

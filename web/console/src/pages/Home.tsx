@@ -1,18 +1,22 @@
-import { useState, type ReactNode } from 'react';
+import { use, useEffect, useRef, useState, type ReactNode } from 'react';
 import { change, segment } from '../api/api';
 import { useLive, useLoad, useNow } from '../api/hooks';
 import type { AppStatus, Business, StackEvent, Status } from '../api/types';
 import { ago, bytes, count, dateTime, duration, money, number, percent, when, words } from '../lib/format';
 import { useStatus } from '../Shell';
-import { Act, Badge, Button, Content, cx, Dialog, Empty, kit, Link, PageHead, Panel, Table, toneOf, useMay, useToast } from '../ui/kit';
+import { Act, Badge, Button, Content, cx, Dialog, Empty, kit, Link, PageHead, Panel, SessionContext, Table, toneOf, useMay, useToast } from '../ui/kit';
 import { messageOf } from '../api/api';
 import css from './pages.module.css';
 
 export function HomePage() {
   const status = useStatus();
+  const session = use(SessionContext);
   return (
     <>
-      <PageHead title="Home">{status.data && <Summary of={status.data} />}</PageHead>
+      <PageHead title="Home">
+        {session.storefrontUrl && <a href={local(session.storefrontUrl)}>the shop</a>}
+        {status.data && <Summary of={status.data} />}
+      </PageHead>
       <div className={css['stack']}>
         <Readouts />
         <Panel title="Apps" flush tools={<Link to="/logs">all logs</Link>}>
@@ -74,7 +78,16 @@ function Apps({ status }: { status: Status }) {
   const may = useMay('operator');
   const now = useNow();
   const [stopping, setStopping] = useState<AppStatus | null>(null);
-  const act = (app: string, action: string): Promise<unknown> => change('POST', `/apps/${segment(app)}/${action}`);
+  const act = (app: string, action: string): Promise<unknown> => {
+    acted.current = app;
+    return change('POST', `/apps/${segment(app)}/${action}`);
+  };
+  // The button that stops an app gives way to the one that starts it: the focus goes over.
+  const acted = useRef<string | null>(null);
+  useEffect(() => {
+    if (acted.current === null || document.activeElement !== document.body) return;
+    document.querySelector<HTMLElement>(`[data-actions="${CSS.escape(acted.current)}"] button:not(:disabled)`)?.focus();
+  }, [status]);
   const db = status.postgres;
   return (
     <>
@@ -90,7 +103,7 @@ function Apps({ status }: { status: Status }) {
             </td>
             <td className={kit['num']}>{a.instances ?? (a.pid ? 1 : 0)}</td>
             <td className={kit['num']}>{count(a.restarts)}</td>
-            <td className={kit['num']}>{a.cpuPercent === null || a.cpuPercent === undefined ? '–' : percent(a.cpuPercent / 100)}</td>
+            <td className={kit['num']}>{a.cpuPercent === null || a.cpuPercent === undefined || !a.pid ? '–' : percent(a.cpuPercent / 100)}</td>
             <td className={kit['num']}>{a.residentBytes > 0 ? bytes(a.residentBytes) : '–'}</td>
             <td>{a.startedAt ? <time dateTime={a.startedAt} title={dateTime(a.startedAt)}>{ago(a.startedAt, now)}</time> : '–'}</td>
             <td className={css['ports']}>
@@ -102,7 +115,7 @@ function Apps({ status }: { status: Status }) {
               <Badge tone={a.sidecarHealthy ? 'ok' : 'bad'}>{a.daprHttpPort}, {a.daprGrpcPort}</Badge>
             </td>
             <td>
-              <div className={css['actions']}>
+              <div className={css['actions']} data-actions={a.app}>
                 {a.state === 'stopped' ? (
                   <Act role="operator" run={() => act(a.app, 'start')} done={`${a.app} was started`} label={`Start ${a.app}`}>Start</Act>
                 ) : (
@@ -174,14 +187,19 @@ function Events() {
 
 function BusinessPanels() {
   const business = useLoad<Business>('/business');
-  // Orders change with their workflows: no more than one look in five seconds.
-  const [asked, setAsked] = useState(0);
-  useLive(['workflows'], () => {
-    const now = Date.now();
-    if (now - asked < 5000) return;
-    setAsked(now);
-    business.reload();
-  }, business.reload);
+  // Orders change with their workflows: a look in three seconds is enough, and the last change gets one, too.
+  const due = useRef(0);
+  useEffect(() => () => clearTimeout(due.current), []);
+  useLive(
+    ['workflows'],
+    () => {
+      due.current ||= window.setTimeout(() => {
+        due.current = 0;
+        business.reload();
+      }, 3000);
+    },
+    business.reload,
+  );
   return (
     <>
       <Panel title="Orders" flush note={business.data && (business.data.missing?.length ? business.data.missing.join('; ') : `as of ${when(business.data.at)}`)}>

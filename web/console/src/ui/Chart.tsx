@@ -77,7 +77,7 @@ export function Chart({ chart }: { chart: Data }) {
             {Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step).map((v) => (
               <g key={v}>
                 <line x1={left} x2={left + w} y1={y(v)} y2={y(v)} stroke="var(--line)" />
-                <text x={left - 6} y={y(v) + 3.5} textAnchor="end">{valueOf(v, chart.unit)}</text>
+                <text x={left - 6} y={y(v) + 3.5} textAnchor="end">{v === 0 ? '0' : valueOf(v, chart.unit)}</text>
               </g>
             ))}
             {!isEmpty && marks.map((t) => <text key={t} x={x(t)} y={height - 3} textAnchor="middle">{minutes(t)}</text>)}

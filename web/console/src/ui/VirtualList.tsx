@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from 'react';
+import { useCallback, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from 'react';
 import { useSize } from '../api/hooks';
 import { scrollTo, visible } from '../lib/virtual';
 import { cx, kit } from './kit';
@@ -10,6 +10,7 @@ export interface VirtualHandle {
 
 interface Props<T> {
   items: readonly T[];
+  /** In pixels, at the usual size of text. */
   rowHeight: number;
   label: string;
   keyOf: (item: T) => string;
@@ -27,10 +28,11 @@ interface Props<T> {
 }
 
 const overscan = 12;
+const usualSize = 13;
 const near = 40;
 
 /** A list that draws what is in sight. Arrow keys move the active row, Enter opens it. What is added above does not move what is read. */
-export function VirtualList<T>({ items, rowHeight, label, keyOf, render, onOpen, onStart, onEnd, onAtEnd, follow, className, ref }: Props<T>) {
+export function VirtualList<T>({ items, rowHeight: height, label, keyOf, render, onOpen, onStart, onEnd, onAtEnd, follow, className, ref }: Props<T>) {
   const box = useRef<HTMLDivElement | null>(null);
   const [measure, size] = useSize<HTMLDivElement>();
   const attach = useCallback(
@@ -40,6 +42,9 @@ export function VirtualList<T>({ items, rowHeight, label, keyOf, render, onOpen,
     },
     [measure],
   );
+  // With the text grow its rows, whole pixels so that none is blurred.
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const rowHeight = useMemo(() => Math.round((height * Number.parseFloat(getComputedStyle(document.documentElement).fontSize)) / usualSize), [height, size.width]);
   const [top, setTop] = useState(0);
   const [active, setActive] = useState<string | null>(null);
   const anchor = useRef<{ key: string; count: number } | null>(null);

@@ -1,8 +1,8 @@
 import { useMemo, useState, type KeyboardEvent } from 'react';
 import type { Span, Trace } from '../api/types';
 import { clock, count, duration } from '../lib/format';
-import { foldedAxis, position, ticks } from '../lib/scale';
-import { bars, busyOf, servicesOf, totalMs } from '../lib/waterfall';
+import { foldedAxis, position, tickName, ticks } from '../lib/scale';
+import { bars, busyOf, coloursOf, servicesOf, titleOf, totalMs } from '../lib/waterfall';
 import { Badge, cx, Facts, Json, kit, Link } from './kit';
 import css from './Waterfall.module.css';
 
@@ -16,7 +16,8 @@ export function Waterfall({ trace }: { trace: Trace }) {
   // A workflow that waits makes a trace of hours: as on the time line, idle time takes little room.
   const axis = useMemo(() => foldedAxis(0, total, 1000, busyOf(trace.spans)), [trace, total]);
   const marks = ticks(axis, 160).filter((t) => position(axis, t) < 950 && !axis.stretches.some((s) => s.folded && position(axis, t) > s.x - 90 && position(axis, t) < s.x + s.width + 5));
-  const hue = new Map(services.map((s, i) => [s, `var(--hue-${i % 9})`]));
+  const byId = useMemo(() => new Map(trace.spans.map((s) => [s.spanId, s])), [trace]);
+  const hue = useMemo(() => coloursOf(services), [services]);
   const toggle = (id: string): void => setCollapsed((c) => (c.has(id) ? new Set([...c].filter((x) => x !== id)) : new Set([...c, id])));
   const keys = (e: KeyboardEvent, span: Span): void => {
     if ((e.key === 'ArrowLeft') !== collapsed.has(span.spanId) && (e.key === 'ArrowLeft' || e.key === 'ArrowRight')) {
@@ -41,7 +42,7 @@ export function Waterfall({ trace }: { trace: Trace }) {
       </ul>
       <div className={css['axis']} aria-hidden="true">
         {marks.map((t) => (
-          <span key={t} style={{ left: `${position(axis, t) / 10}%` }}>{duration(t)}</span>
+          <span key={t} style={{ left: `${position(axis, t) / 10}%` }}>{tickName(t, axis)}</span>
         ))}
         {axis.stretches.filter((s) => s.folded).map((s) => (
           <i key={s.from} className={kit['fold']} style={{ left: `${s.x / 10}%`, width: `${s.width / 10}%` }}>
@@ -54,20 +55,21 @@ export function Waterfall({ trace }: { trace: Trace }) {
         const width = position(axis, span.offsetMs + span.ms) / 10 - left;
         const failed = span.status === 'error';
         const isChosen = chosen === span.spanId;
+        const title = titleOf(span, span.parentId ? byId.get(span.parentId) : undefined);
         return (
           <div key={span.spanId}>
             <div className={cx(css['row'], isChosen && css['chosen'])}>
               <div className={css['name']} style={{ paddingLeft: 6 + Math.min(depth, 14) * 12 }}>
                 {children > 0 ? (
-                  <button type="button" tabIndex={-1} className={css['twist']} onClick={() => toggle(span.spanId)} aria-label={`${collapsed.has(span.spanId) ? 'Show' : 'Hide'} the ${children} below ${span.name}`} aria-expanded={!collapsed.has(span.spanId)}>
+                  <button type="button" tabIndex={-1} className={css['twist']} onClick={() => toggle(span.spanId)} aria-label={`${collapsed.has(span.spanId) ? 'Show' : 'Hide'} the ${children} below ${title}`} aria-expanded={!collapsed.has(span.spanId)}>
                     {collapsed.has(span.spanId) ? '▸' : '▾'}
                   </button>
                 ) : (
                   <span className={css['twist']} />
                 )}
                 <i className={css['swatch']} style={{ background: hue.get(span.service) }} aria-hidden="true" />
-                <button type="button" data-span="" onClick={() => setChosen(isChosen ? null : span.spanId)} onKeyDown={(e) => keys(e, span)} aria-expanded={isChosen} title={`${span.service}: ${span.name}`} className={failed ? css['failed'] : undefined}>
-                  {span.name} <small>{span.service}</small>
+                <button type="button" data-span="" onClick={() => setChosen(isChosen ? null : span.spanId)} onKeyDown={(e) => keys(e, span)} aria-expanded={isChosen} title={`${span.service}: ${title}`} className={failed ? css['failed'] : undefined}>
+                  {title} <small>{span.service}</small>
                   <span className={kit['hidden']}>{`, ${duration(span.ms)}${failed ? ', error' : ''}`}</span>
                 </button>
               </div>
@@ -81,6 +83,7 @@ export function Waterfall({ trace }: { trace: Trace }) {
                 <Facts
                   of={[
                     ['service', span.service],
+                    title !== span.name && ['name', span.name],
                     ['kind', span.kind],
                     ['began', `${clock(span.at)}, ${duration(span.offsetMs)} after the start`],
                     ['took', `${duration(span.ms)}, ${duration(selfMs)} of it itself`],

@@ -131,9 +131,14 @@ export function Facts({ of }: { of: (readonly [string, ReactNode] | false | null
 }
 
 export function PageHead({ title, children }: { title: ReactNode; children?: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  // A page that came after the focus was put into its place is heard by its heading.
+  useEffect(() => {
+    if (document.activeElement?.id === 'main') heading.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <div className={css['pageHead']}>
-      <h1 tabIndex={-1}>{title}</h1>
+      <h1 ref={heading} tabIndex={-1}>{title}</h1>
       {children && <div className={css['tools']}>{children}</div>}
     </div>
   );
@@ -228,7 +233,7 @@ export function Dialog({ title, open, onClose, children, action, danger, onActio
         <div className={css['dialogFoot']}>
           <Button onClick={onClose}>{action ? 'Cancel' : 'Close'}</Button>
           {action && (
-            <button type="submit" disabled={busy || disabled} className={cx(css['button'], danger ? css['danger'] : css['primary'])}>
+            <button type="submit" disabled={disabled} aria-disabled={busy || undefined} className={cx(css['button'], danger ? css['danger'] : css['primary'])}>
               {action}
             </button>
           )}
@@ -278,6 +283,7 @@ export function Act({ role, run, done, kind, children, label, disabled }: { role
   const may = useMay(role);
   const [busy, setBusy] = useState(false);
   const act = async (): Promise<void> => {
+    if (busy) return;
     setBusy(true);
     try {
       await run();
@@ -289,7 +295,8 @@ export function Act({ role, run, done, kind, children, label, disabled }: { role
     }
   };
   return (
-    <Button kind={kind} disabled={busy || !may || disabled} onClick={() => void act()} aria-label={label} title={may ? undefined : `Needs the role ${role}`}>
+    // Not disabled while it runs: the focus would be lost.
+    <Button kind={kind} disabled={!may || disabled} aria-disabled={busy || undefined} onClick={() => void act()} aria-label={label} title={may ? undefined : `Needs the role ${role}`}>
       {children}
     </Button>
   );

@@ -55,17 +55,22 @@ export function useQuery(): [URLSearchParams, (changes: Record<string, string | 
   return [new URLSearchParams(search), change]
 }
 
+/** Where the focus goes when what had it is no longer there: the next thing is said and reached from the top of the page. */
+export const focusHeading = (): void => (document.querySelector<HTMLElement>('main h1') ?? document.querySelector('main'))?.focus({ preventScroll: true })
+
 /** Back goes to where one was, everything else begins at the top; a screen reader hears the new page by its heading. */
 export function useArrival(): void {
-  const { key, path } = usePlace()
+  const { key, path, search } = usePlace()
+  // Another page of a list is another page: the button that led there may be gone.
+  const cursor = new URLSearchParams(search).get('cursor')
   const first = useRef(true)
   useLayoutEffect(() => {
     window.scrollTo(0, positions.get(key) ?? 0)
   }, [key])
   useEffect(() => {
     if (first.current) first.current = false
-    else (document.querySelector<HTMLElement>('main h1') ?? document.querySelector('main'))?.focus({ preventScroll: true })
-  }, [path])
+    else focusHeading()
+  }, [path, cursor])
 }
 
 type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { to: string }

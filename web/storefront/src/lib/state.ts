@@ -1,4 +1,5 @@
 import { useEffect, useSyncExternalStore } from 'react'
+import { focusHeading } from './router'
 import { session } from '../api/http'
 import type { SessionState } from '../api/session'
 import { keepBasket } from './basket'
@@ -24,6 +25,10 @@ export function useTitle(title: string): void {
   useEffect(() => {
     document.title = title ? `${title} · Kontor` : 'Kontor'
   }, [title])
+  // What was loading when the page was opened has its heading now.
+  useEffect(() => {
+    if (document.activeElement?.id === 'content') focusHeading()
+  })
 }
 
 let notice = ''

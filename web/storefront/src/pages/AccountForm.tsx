@@ -1,7 +1,8 @@
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { fieldErrors } from '../api/problem'
 import { navigate, useQuery } from '../lib/router'
 import { useSession, useTitle } from '../lib/state'
+import { useSubmit } from '../lib/submit'
 import { Button, Field, Trouble } from '../ui/ui'
 import styles from './account.module.css'
 
@@ -30,26 +31,11 @@ export function AccountForm<T extends Record<string, string>>({ title, action, e
   const state = useSession()
   const next = nextOf(query)
   const [values, setValues] = useState(empty)
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
+  const { busy, error, submit } = useSubmit(() => onSubmit(values))
 
   useEffect(() => {
     if (state.status === 'in') navigate(next, { replace: true })
   }, [state.status, next])
-
-  const submit = async (event: FormEvent) => {
-    event.preventDefault()
-    if (busy) return
-    setBusy(true)
-    setError(undefined)
-    try {
-      await onSubmit(values)
-    } catch (problem) {
-      setError(problem)
-    } finally {
-      setBusy(false)
-    }
-  }
 
   const field: FieldOf<T> = (name, label, complete, more = {}) => (
     <Field label={label} autoComplete={complete} required value={values[name]} wrong={fieldErrors(error, name)} onChange={(event) => setValues({ ...values, [name]: event.target.value })} {...more} />

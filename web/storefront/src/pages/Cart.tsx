@@ -3,11 +3,11 @@ import { checkStock, product as load } from '../api/shop'
 import { ApiProblem } from '../api/problem'
 import { totalOf } from '../lib/cart'
 import { money } from '../lib/money'
-import { Link } from '../lib/router'
+import { Link, focusHeading } from '../lib/router'
 import { useResource } from '../lib/resource'
-import { cart, useCart, useTitle } from '../lib/state'
+import { cart, tell, useCart, useTitle } from '../lib/state'
 import { Art } from '../ui/Art'
-import { Button, ButtonLink, Empty, Notice, Quantity } from '../ui/ui'
+import { Button, ButtonLink, Empty, Notice, Quantity, Trouble } from '../ui/ui'
 import styles from './cart.module.css'
 
 /** What is in the cart as it is now: gone products are null. */
@@ -57,10 +57,21 @@ export function Cart() {
   const gone = new Set(now.data?.flatMap((product, i) => (product ? [] : [ids[i]!])))
   const short = new Map(stock.data?.items.filter((i) => !i.sufficient).map((i) => [i.productId, i.available]))
   const currency = lines[0]!.currency
+  // The cart stays as it was seen last; the order is checked again anyway.
+  const trouble = now.error ?? stock.error
 
   return (
     <>
       <h1 tabIndex={-1}>Cart</h1>
+      {trouble !== undefined && (
+        <Trouble
+          error={trouble}
+          onRetry={() => {
+            now.reload()
+            stock.reload()
+          }}
+        />
+      )}
       <div className={styles.cart}>
         <ul className={styles.lines}>
           {lines.map((line) => (
@@ -75,7 +86,15 @@ export function Cart() {
                 {short.has(line.id) && !gone.has(line.id) && <p className={styles.short}>{short.get(line.id)! > 0 ? `Only ${short.get(line.id)} left` : 'Sold out'}</p>}
                 <div className={styles.tools}>
                   <Quantity value={line.quantity} name={line.name} onChange={(quantity) => cart.setQuantity(line.id, quantity)} />
-                  <Button look="plain" aria-label={`Take out ${line.name}`} onClick={() => cart.setQuantity(line.id, 0)}>
+                  <Button
+                    look="plain"
+                    aria-label={`Take out ${line.name}`}
+                    onClick={() => {
+                      cart.setQuantity(line.id, 0)
+                      tell(`${line.name} is no longer in your cart.`)
+                      requestAnimationFrame(focusHeading)
+                    }}
+                  >
                     Take out
                   </Button>
                 </div>

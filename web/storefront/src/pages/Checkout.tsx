@@ -10,7 +10,7 @@ import { money } from '../lib/money'
 import { navigate } from '../lib/router'
 import { useResource } from '../lib/resource'
 import { cart, useCart, useTitle } from '../lib/state'
-import { Button, ButtonLink, Empty, Field, Notice, Select, Trouble } from '../ui/ui'
+import { Button, ButtonLink, Empty, Field, Loading, Notice, Select, Skeleton, Trouble } from '../ui/ui'
 import styles from './checkout.module.css'
 import totals from './cart.module.css'
 
@@ -133,12 +133,14 @@ function Form({ user, busy, error, onSend, onError, children }: FormProps) {
   const [wrong, setWrong] = useState<Record<string, string>>({})
   const [asking, setAsking] = useState(false)
   const form = useRef<HTMLFormElement>(null)
-  const typed = own || !known
+  // What somebody types must not give way to an address that comes later.
+  const asked = me.data === undefined && me.error === undefined
+  const typed = !asked && (own || !known)
   const withCard = !noCard.has(method)
 
   async function submit(event: FormEvent): Promise<void> {
     event.preventDefault()
-    if (busy || asking) return
+    if (busy || asking || asked) return
     const found: Record<string, string> = {}
     if (typed) for (const [name, value] of Object.entries(address)) if (value.trim().length < 2) found[name] = 'Needed for the delivery'
     const expiry = /^\s*(\d{1,2})\s*\/\s*(\d{2}|\d{4})\s*$/.exec(card.expiry)
@@ -199,6 +201,11 @@ function Form({ user, busy, error, onSend, onError, children }: FormProps) {
               <span>Another address</span>
             </label>
           </div>
+        )}
+        {asked && (
+          <Loading>
+            <Skeleton height="12rem" />
+          </Loading>
         )}
         {typed && (
           <div className={styles.address}>

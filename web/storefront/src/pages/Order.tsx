@@ -7,9 +7,10 @@ import type { Order as OrderOf, Payment, StatusChange } from '../api/types'
 import { newKey } from '../lib/checkout'
 import { formatDateTime } from '../lib/format'
 import { digitsOf, money, parseMoney } from '../lib/money'
-import { Link, navigate } from '../lib/router'
+import { Link, focusHeading, navigate } from '../lib/router'
 import { useResource } from '../lib/resource'
 import { cart, tell, useTitle } from '../lib/state'
+import { useSubmit } from '../lib/submit'
 import { Button, Dialog, Field, Hidden, Loading, Notice, Row, Skeleton, Status, Trouble, statusNames } from '../ui/ui'
 import { Failed } from './Gate'
 import styles from './order.module.css'
@@ -174,6 +175,17 @@ function Progress({ order }: { order: OrderOf }) {
 function Actions({ order, onChange }: { order: OrderOf; onChange: () => void }) {
   const payments = useResource(`payments ${order.id} ${order.status} ${order.refundedMinor} ${order.paymentId ?? ''}`, (signal) => paymentsOf(order.id, signal))
   const [asking, setAsking] = useState<'cancel' | Payment | null>(null)
+  // The buttons go when the order has changed: who had one of them under the finger goes on at the top.
+  const acted = useRef(false)
+  useEffect(() => {
+    if (!acted.current || document.activeElement !== document.body) return
+    acted.current = false
+    focusHeading()
+  })
+  const done = () => {
+    acted.current = true
+    onChange()
+  }
   return (
     <section className={styles.side} aria-labelledby="payment">
       <h2 id="payment">Payment</h2>
@@ -211,14 +223,14 @@ function Actions({ order, onChange }: { order: OrderOf; onChange: () => void }) 
           Cancel the order
         </Button>
       )}
-      {asking === 'cancel' && <Cancel order={order} onClose={() => setAsking(null)} onDone={onChange} />}
+      {asking === 'cancel' && <Cancel order={order} onClose={() => setAsking(null)} onDone={done} />}
       {asking !== null && asking !== 'cancel' && (
         <GiveBack
           payment={asking}
           onClose={() => setAsking(null)}
           onDone={() => {
             payments.reload()
-            onChange()
+            done()
           }}
         />
       )}
@@ -228,22 +240,12 @@ function Actions({ order, onChange }: { order: OrderOf; onChange: () => void }) 
 
 function Cancel({ order, onClose, onDone }: { order: OrderOf; onClose: () => void; onDone: () => void }) {
   const [reason, setReason] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
-  const submit = async () => {
-    if (busy) return
-    setBusy(true)
-    setError(undefined)
-    try {
-      await cancelOrder(order.id, reason.trim())
-      tell('The cancellation is under way.')
-      onDone()
-      onClose()
-    } catch (problem) {
-      setError(problem)
-      setBusy(false)
-    }
-  }
+  const { busy, error, submit } = useSubmit(async () => {
+    await cancelOrder(order.id, reason.trim())
+    tell('The cancellation is under way.')
+    onDone()
+    onClose()
+  })
   return (
     <Dialog title="Cancel the order?" onClose={onClose} onSubmit={() => void submit()}>
       <p>What was paid goes back the way it came. This cannot be taken back.</p>
@@ -266,31 +268,21 @@ function GiveBack({ payment, onClose, onDone }: { payment: Payment; onClose: () 
   const digits = digitsOf(payment.currency)
   const [amount, setAmount] = useState(() => (digits === 0 ? String(left) : `${String(left).padStart(digits + 1, '0').slice(0, -digits)}.${String(left).padStart(digits + 1, '0').slice(-digits)}`))
   const [reason, setReason] = useState('')
-  const [busy, setBusy] = useState(false)
   const [wrong, setWrong] = useState('')
-  const [error, setError] = useState<unknown>()
   // The same key until what is asked for changes, so that a second attempt gives back nothing twice.
   const key = useRef({ of: '', value: '' })
-  const submit = async () => {
-    if (busy) return
+  const { busy, error, submit } = useSubmit(async () => {
     const minor = parseMoney(amount, payment.currency)
     if (minor === null || minor < 1) return setWrong('An amount, like 12.50')
     if (minor > left) return setWrong(`At most ${money(left, payment.currency)}`)
     setWrong('')
     const of = `${minor} ${reason.trim()}`
     if (key.current.of !== of) key.current = { of, value: newKey() }
-    setBusy(true)
-    setError(undefined)
-    try {
-      await refund(payment.id, { amountMinor: minor, reason: reason.trim() || undefined }, key.current.value)
-      tell('The money is on its way back to you.')
-      onDone()
-      onClose()
-    } catch (problem) {
-      setError(problem)
-      setBusy(false)
-    }
-  }
+    await refund(payment.id, { amountMinor: minor, reason: reason.trim() || undefined }, key.current.value)
+    tell('The money is on its way back to you.')
+    onDone()
+    onClose()
+  })
   return (
     <Dialog title="Ask for money back" onClose={onClose} onSubmit={() => void submit()}>
       <p>{money(left, payment.currency)} of this payment can go back.</p>

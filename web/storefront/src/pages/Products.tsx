@@ -50,13 +50,13 @@ export function Products() {
           </div>
         </form>
         <Select
-          label="Order"
+          label="Sort by"
           value={sort}
           onChange={(value) => refine({ sort: value })}
           options={[
-            ['', 'By number'],
-            ['price', 'Cheapest first'],
-            ['-price', 'Dearest first'],
+            ['', 'Number'],
+            ['price', 'Price, lowest first'],
+            ['-price', 'Price, highest first'],
           ]}
         />
       </div>

@@ -1,10 +1,11 @@
-import { type FormEvent, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { session } from '../api/http'
 import { ApiProblem, fieldErrors } from '../api/problem'
 import { profile, saveProfile } from '../api/shop'
 import { formatDate } from '../lib/format'
 import { useResource } from '../lib/resource'
 import { tell, useTitle } from '../lib/state'
+import { useSubmit } from '../lib/submit'
 import { Button, Field, Loading, Row, Skeleton, Trouble } from '../ui/ui'
 import { Failed } from './Gate'
 import styles from './account.module.css'
@@ -14,9 +15,14 @@ export function Profile() {
   const found = useResource('profile', profile)
   const [draft, setDraft] = useState<{ firstName: string; lastName: string; phone: string; address: string }>()
   const [etag, setEtag] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
   const loaded = found.data
+  const { busy, error, setError, submit } = useSubmit(async () => {
+    if (!draft) return
+    const saved = await saveProfile({ ...draft, phone: draft.phone || null, address: draft.address || null }, etag)
+    found.set(saved)
+    setEtag(saved.etag)
+    tell('Saved.')
+  })
 
   useEffect(() => {
     // What is being typed is not taken away by a newer version.
@@ -38,22 +44,6 @@ export function Profile() {
     )
 
   const outdated = error instanceof ApiProblem && error.status === 412
-  const submit = async (event: FormEvent) => {
-    event.preventDefault()
-    if (busy) return
-    setBusy(true)
-    setError(undefined)
-    try {
-      const saved = await saveProfile({ ...draft, phone: draft.phone || null, address: draft.address || null }, etag)
-      found.set(saved)
-      setEtag(saved.etag)
-      tell('Saved.')
-    } catch (problem) {
-      setError(problem)
-    } finally {
-      setBusy(false)
-    }
-  }
   const newest = async () => {
     setError(undefined)
     try {

@@ -1,11 +1,11 @@
 import { useMemo, useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { useSize } from '../../api/hooks';
 import type { LogLine, Span, Step, WorkflowInstance } from '../../api/types';
-import { clock, duration, number } from '../../lib/format';
+import { clock, duration } from '../../lib/format';
 import { brief } from '../../lib/json';
-import { foldedAxis, linearAxis, position, ticks, timeAt, type Axis } from '../../lib/scale';
+import { foldedAxis, linearAxis, position, tickName, ticks, timeAt, type Axis } from '../../lib/scale';
 import { attemptsOf, busyTimes, isMark, isRetryTimer, isWait, nameOf, turnAt, type Extent, type Row, type Turn } from '../../lib/timeline';
-import { servicesOf } from '../../lib/waterfall';
+import { coloursOf, servicesOf } from '../../lib/waterfall';
 import { Button, cx, kit, toneOf, type Tone } from '../../ui/kit';
 import css from './instance.module.css';
 
@@ -66,6 +66,7 @@ export function Picture(p: Props) {
   const current = p.turn === null ? null : p.turns[p.turn];
   const playhead = current ? x(current.at) : null;
   const services = useMemo(() => servicesOf(p.spans), [p.spans]);
+  const colours = useMemo(() => coloursOf(services), [services]);
   const byService = useMemo(() => Map.groupBy(p.spans, (s) => s.service), [p.spans]);
   const sources = useMemo(() => Map.groupBy(p.logs, (l) => (l.source === 'sidecar' ? `${l.app}.daprd` : l.app)), [p.logs]);
 
@@ -108,7 +109,7 @@ export function Picture(p: Props) {
       <div className={css['lanes']} ref={lanes} onKeyDown={keys}>
         <div className={css['overlay']} ref={measure} aria-hidden="true">
           {width > 0 && ticks(axis, 90, extent.from).map((t) => <span key={t} className={css['gridLine']} style={{ left: x(t) }} />)}
-          {width > 0 && spaced(axis, extent.from).map(([t, at]) => <span key={t} className={css['tick']} style={{ left: at }}>{t - extent.from === 0 ? clock(t) : `+${offset(t - extent.from, axis)}`}</span>)}
+          {width > 0 && spaced(axis, extent.from).map(([t, at]) => <span key={t} className={css['tick']} style={{ left: at }}>{t - extent.from === 0 ? clock(t) : `+${tickName(t - extent.from, axis)}`}</span>)}
           {axis.stretches.filter((s) => s.folded).map((s) => (
             <span key={s.from} className={kit['fold']} style={{ left: s.x, width: s.width }}>
               <span className={css['foldName']}>{duration(s.to - s.from).replace(/ \S+ \S+$/, '')}</span>
@@ -129,12 +130,12 @@ export function Picture(p: Props) {
           <Lane key={row.key} row={row} x={x} now={now} selected={p.selected} onSelect={p.onSelect} />
         ))}
         {services.length > 0 && <div className={css['group']}>Trace, by service</div>}
-        {services.map((service, i) => {
+        {services.map((service) => {
           const spans = byService.get(service) ?? [];
           return (
             <div className={css['row']} key={service}>
               <span className={cx(css['label'], css['plain'])}>
-                <i className={css['swatch']} style={{ background: `var(--hue-${i % 9})` }} />
+                <i className={css['swatch']} style={{ background: colours.get(service) }} />
                 <span>{service}</span>
                 <small>{spans.length}</small>
               </span>
@@ -143,7 +144,7 @@ export function Picture(p: Props) {
                   {spans.map((s) => {
                     const from = x(p.traceAt + s.offsetMs);
                     return (
-                      <rect key={s.spanId} x={from} y={5} width={Math.max(2, x(p.traceAt + s.offsetMs + s.ms) - from)} height={11} rx={1} fill={s.status === 'error' ? 'var(--bad)' : `var(--hue-${i % 9})`} opacity={0.62}>
+                      <rect key={s.spanId} x={from} y={5} width={Math.max(2, x(p.traceAt + s.offsetMs + s.ms) - from)} height={11} rx={1} fill={s.status === 'error' ? 'var(--bad)' : colours.get(service)} opacity={0.75}>
                         <title>{`${s.name}, ${duration(s.ms)}${s.status === 'error' ? `, error: ${s.message ?? ''}` : ''}`}</title>
                       </rect>
                     );
@@ -188,14 +189,6 @@ const Icon = ({ d }: { d: string }) => (
     <path d={d} />
   </svg>
 );
-
-/** So many decimals as tell one tick from the next. */
-function offset(ms: number, axis: Axis): string {
-  const visible = axis.stretches.filter((s) => !s.folded);
-  const finest = Math.min(...visible.map((s) => (s.to - s.from) / Math.max(1, s.width))) * 90;
-  if (ms < 1000 || finest >= 1000) return duration(ms);
-  return `${number(ms / 1000, finest >= 100 ? 1 : finest >= 10 ? 2 : 3)} s`;
-}
 
 /** Ticks with their places, those left out that would write over the one before. */
 function spaced(axis: Axis, from: number): [number, number][] {
