@@ -56,7 +56,9 @@ export function Shell({ path, onSignedOut, children }: { path: string; onSignedO
   useEffect(() => {
     if (shown === path) return;
     setShown(path);
-    (main.current?.querySelector<HTMLElement>('h1') ?? main.current)?.focus({ preventScroll: true });
+    // While its code is on the way, the page before is still there and hidden.
+    const heading = main.current?.querySelector<HTMLElement>('h1');
+    (heading && heading.getClientRects().length > 0 ? heading : main.current)?.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, [path, shown]);
 
