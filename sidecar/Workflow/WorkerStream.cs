@@ -45,6 +45,9 @@ internal sealed class ActivityTask(string instanceId, string executionId, Histor
     /// <summary>For an activity of another app's workflow: takes its answer. Null: it is of this app.</summary>
     public TaskCompletionSource<ActivityResponse>? Answer { get; init; }
 
+    /// <summary>How many wait for <see cref="Answer"/>: none when the app that asked is gone. The engine's to count.</summary>
+    public int Askers { get; set; }
+
     public WorkItem ToWorkItem(WorkerStream stream)
     {
         var task = Scheduled.TaskScheduled;

@@ -23,21 +23,6 @@ internal sealed partial class WorkflowHub
         return true;
     }, _stopping.Token));
 
-    /// <summary>Runs an activity for a workflow of another app.</summary>
-    public async Task<ActivityResponse> RunActivityAsync(ActivityRequest request, CancellationToken cancellationToken)
-    {
-        var answer = new TaskCompletionSource<ActivityResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var scheduled = new HistoryEvent
-        {
-            EventId = request.TaskId,
-            TaskScheduled = new TaskScheduledEvent { Name = request.Name, Version = request.Version, Input = request.Input, ParentTraceContext = request.ParentTraceContext, TaskExecutionId = request.TaskExecutionId },
-        };
-        Enter(new ActivityTask(request.WorkflowInstance.InstanceId, request.WorkflowInstance.ExecutionId ?? "", scheduled) { Answer = answer, Propagated = request.PropagatedHistory });
-        using var left = cancellationToken.UnsafeRegister(static (a, token) => ((TaskCompletionSource<ActivityResponse>)a!).TrySetCanceled(token), answer);
-        using var closed = _stopping.Token.UnsafeRegister(static a => ((TaskCompletionSource<ActivityResponse>)a!).TrySetException(new HubMovedException()), answer);
-        return await answer.Task.ConfigureAwait(false);
-    }
-
     /// <summary>Starts a child for a workflow of another app, unless it is there already, and waits for its end: the event for the parent.</summary>
     public async Task<HistoryEvent> RunChildAsync(HistoryEvent start, PropagatedHistory? propagated, CancellationToken cancellationToken)
     {
@@ -135,16 +120,6 @@ internal sealed partial class WorkflowHub
         var asked = Time.GetTimestamp();
         Enter(new ActivityTask(id, executionId, scheduled) { Propagated = propagated });
         Telemetry.Requested(scheduled, success: true, Time.GetElapsedTime(asked));
-    }
-
-    private void Enter(ActivityTask activity)
-    {
-        var key = (activity.InstanceId, activity.Scheduled.EventId);
-        // An activity of an execution that is gone may be with a worker still; its answer will have no effect.
-        if (_activities.TryGetValue(key, out var old) && _activities.TryRemove(KeyValuePair.Create(key, old)))
-            _dispatcher.Leave(old);
-        _activities[key] = activity;
-        _dispatcher.Enter(activity);
     }
 
     private HistoryEvent ActivityEnd(HistoryEvent scheduled, ActivityResponse response, string app)

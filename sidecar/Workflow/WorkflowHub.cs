@@ -25,7 +25,6 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     private readonly Dictionary<string, WorkflowInstance> _instances = new(StringComparer.Ordinal);
     private readonly LinkedList<WorkflowInstance> _idle = [];
     private readonly Lock _lock = new();
-    private readonly ConcurrentDictionary<(string Instance, int Task), ActivityTask> _activities = new();
     private readonly ConcurrentDictionary<string, WorkerGroup> _groups = new(StringComparer.Ordinal);
     private readonly Dispatcher _dispatcher;
     private readonly TimerQueue<(string Instance, string Execution, HistoryEvent Timer)> _timers;
@@ -238,25 +237,6 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
             Follow(response.InstanceId, start!, effects);
     }
 
-    /// <summary>A worker's answer to an activity. The first one counts.</summary>
-    public async Task CompleteActivityAsync(ActivityResponse response, CancellationToken cancellationToken)
-    {
-        if (!_activities.TryGetValue((response.InstanceId, response.TaskId), out var activity)
-            || (response.CompletionToken.Length > 0 && response.CompletionToken != activity.ExecutionId)
-            || !_activities.TryRemove(KeyValuePair.Create((response.InstanceId, response.TaskId), activity)))
-            return;
-        _dispatcher.Leave(activity);
-        Telemetry.Ended(activity, response.FailureDetails, Time.GetUtcNow());
-        if (activity.Answer is { } answer)
-        {
-            answer.TrySetResult(response);
-            return;
-        }
-
-        if (await ResolveAsync(activity.InstanceId, activity.ExecutionId, ActivityEnd(activity.Scheduled, response, AppId), cancellationToken).ConfigureAwait(false) is { } durable)
-            await durable.WaitAsync(cancellationToken).ConfigureAwait(false);
-    }
-
     public void Hand(WorkflowTurn turn) => _dispatcher.Enter(turn);
 
     public string NextToken() => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_epoch}-{Interlocked.Increment(ref _tokens)}");
@@ -267,7 +247,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         var history = instance.History;
         foreach (var task in history.OpenTasks.Values)
         {
-            if (!_activities.ContainsKey((instance.Id, task.EventId)) && !instance.Awaits(history.OpenTasks, task.EventId))
+            if (!IsUnderWay(instance.Id, task.EventId) && !instance.Awaits(history.OpenTasks, task.EventId))
                 Dispatch(instance.Id, instance.Started!, task, Propagation.Again(this, instance, task));
         }
 
@@ -346,14 +326,11 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         }
         else if (task is ActivityTask activity)
         {
-            var key = (activity.InstanceId, activity.Scheduled.EventId);
-            if (activity.Answer is not { Task.IsCanceled: true } && _activities.TryGetValue(key, out var current) && current == activity)
+            if (TakeActivity(activity))
             {
                 WorkflowTelemetry.Begin(activity, Time.GetUtcNow());
                 return true;
             }
-
-            _activities.TryRemove(KeyValuePair.Create(key, activity));
         }
 
         _dispatcher.Leave(task);
