@@ -27,7 +27,7 @@ public sealed class ConsoleFixture(StackFixture stack) : IAsyncLifetime
         if (!Look.TakesPictures)
             return;
         await stack.PlatformAsync(["import-catalog", Path.Combine(stack.Root, "tests", "data", "online-retail-excerpt.csv"), "--stock", "5000"], CancellationToken.None);
-        await stack.PlatformAsync(["simulate", "--rate", "240", "--customers", "12", "--decline", "8", "--cancel", "6", "--seconds", "150"], CancellationToken.None);
+        await stack.PlatformAsync(["simulate", "--rate", "240", "--customers", "12", "--decline", "8", "--cancel", "6", "--seconds", "90"], CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
