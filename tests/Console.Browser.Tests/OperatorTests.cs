@@ -89,9 +89,9 @@ public sealed class OperatorTests(ConsoleFixture console)
         await page.GetByRole(AriaRole.Link, new() { NameRegex = new("^[0-9a-f]{16}…$") }).ClickAsync();
         await page.GetByRole(AriaRole.Heading, new() { Name = "Waterfall" }).WaitForAsync();
         var services = page.GetByRole(AriaRole.List, new() { Name = "Services" });
-        // Spans come in as they end: the page follows.
+        // Spans come in as they end, those of the services a moment after their sidecars': the page follows.
         foreach (var service in (string[])["gateway", "orders", "inventory", "payments"])
-            await services.GetByText(new Regex($@"^{service}\b")).First.WaitForAsync();
+            await services.GetByText(new Regex($@"^{service}\s")).First.WaitForAsync();
         await Look.AssertAccessibleAsync(page);
         await Look.PhotographAsync(page, "console-trace");
         await page.GetByRole(AriaRole.Link, new() { NameRegex = new("^Order ") }).ClickAsync();
