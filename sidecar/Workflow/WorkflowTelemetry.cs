@@ -22,7 +22,8 @@ internal sealed class WorkflowTelemetry(Tracer tracer, WorkflowMetrics metrics)
         TraceContext.TryParse(start.ParentTraceContext?.TraceParent, start.ParentTraceContext?.TraceState, out var parent);
         start.ParentTraceContext = null;
         using var span = tracer.StartSpan(Name("create_orchestration", start.Name, start.Version), SpanKind.Client, parent)!;
-        if (!span.IsRecording)
+        // Not whether anybody gets the span: workers go on in its trace all the same.
+        if (!span.Context.Sampled)
             return;
         Describe(span, "orchestration", start.Name, start.WorkflowInstance.InstanceId);
         start.ParentTraceContext = Wire(span.Context);
