@@ -92,6 +92,7 @@ public sealed class OperatorTests(ConsoleFixture console)
         // Spans come in as they end, those of the services a moment after their sidecars': the page follows.
         foreach (var service in (string[])["gateway", "orders", "inventory", "payments"])
             await services.GetByText(new Regex($@"^{service}\s")).First.WaitForAsync();
+        await page.GetByText("POST /api/v1/orders").First.WaitForAsync();
         await Look.AssertAccessibleAsync(page);
         await Look.PhotographAsync(page, "console-trace");
         await page.GetByRole(AriaRole.Link, new() { NameRegex = new("^Order ") }).ClickAsync();
