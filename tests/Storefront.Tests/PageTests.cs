@@ -44,6 +44,20 @@ public sealed class PageTests(ShopFixture shop)
         visitor.AssertQuiet();
     }
 
+    [Theory]
+    [InlineData("/", "Good things, plainly sold.")]
+    [InlineData("/products", "Products")]
+    public async Task A_first_visit_takes_few_requests_and_no_more_script_than_a_shop_may_have(string path, string heading)
+    {
+        await using var visitor = await shop.VisitAsync();
+        var page = await visitor.OpenAsync(path);
+        await page.HeadingAsync(heading);
+        await page.GetByText(new System.Text.RegularExpressions.Regex(@"^\$")).First.WaitForAsync();
+        await Assertions.Expect(page.Locator("[aria-busy=true]")).ToHaveCountAsync(0);
+        await FirstVisit.AssertLightAsync(page, mostScript: 150 << 10);
+        visitor.AssertQuiet();
+    }
+
     [Fact]
     public async Task The_back_button_goes_to_what_was_seen_where_it_was()
     {

@@ -11,7 +11,8 @@ namespace DaprPlatform.ServiceDefaults.Auth;
 /// </remarks>
 internal sealed class RemoteKeys(Users.UsersClient users, TimeProvider time) : IVerificationKeys, IDisposable
 {
-    private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(10);
+    // Below what a start of the users service takes: a key that came with it is known to whoever meets its first token.
+    private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(5);
     private readonly SemaphoreSlim _fetching = new(1, 1);
     private volatile Dictionary<string, Jwk> _keys = [];
