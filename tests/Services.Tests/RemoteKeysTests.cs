@@ -3,6 +3,7 @@ using DaprPlatform.Contracts.Users;
 using DaprPlatform.ServiceDefaults.Auth;
 using Grpc.Core;
 using Xunit;
+using UsersClient = DaprPlatform.Contracts.Users.Users.UsersClient;
 
 namespace DaprPlatform.Services.Tests;
 
@@ -54,7 +55,7 @@ public sealed class RemoteKeysTests : IDisposable
         return signer.PublicKey;
     }
 
-    private sealed class FakeUsers : Users.UsersClient
+    private sealed class FakeUsers : UsersClient
     {
         public List<Jwk> Keys { get; } = [];
 
