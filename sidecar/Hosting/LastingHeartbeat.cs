@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
@@ -67,8 +68,18 @@ internal sealed class LastingHeartbeat : IConnectionHeartbeatFeature, IDisposabl
         {
             if (_isOver)
                 return;
-            foreach (var (action, state) in _beats)
-                action(state);
+            try
+            {
+                foreach (var (action, state) in _beats)
+                    action(state);
+            }
+            catch (Exception e)
+            {
+                // The connection is being taken down under the beat, as Kestrel's own heartbeat expects too; here nobody else would catch it.
+                _isOver = true;
+                _timer?.Dispose();
+                Trace.WriteLine(e.Message);
+            }
         }
     }
 }
