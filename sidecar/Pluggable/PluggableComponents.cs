@@ -45,9 +45,9 @@ internal sealed partial class PluggableComponents : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
+        // Nothing is changed: sidecars without such types have one object in common, and may end at the same moment.
         foreach (var channel in _channels)
             channel.Dispose();
-        _channels.Clear();
         return ValueTask.CompletedTask;
     }
 

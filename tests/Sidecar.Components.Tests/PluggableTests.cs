@@ -1,6 +1,7 @@
 using System.Text;
 using DaprPlatform.Sidecar.Bindings;
 using DaprPlatform.Sidecar.Hosting;
+using DaprPlatform.Sidecar.Pluggable;
 using DaprPlatform.Sidecar.PubSub;
 using DaprPlatform.Sidecar.Secrets;
 using DaprPlatform.Sidecar.State;
@@ -40,6 +41,19 @@ public sealed class PluggableTests : IAsyncLifetime
         await _engine.DisposeAsync();
         await _program.DisposeAsync();
         _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Sidecars_without_pluggable_components_may_end_at_the_same_moment()
+    {
+        const int Sidecars = 4;
+        using var together = new Barrier(Sidecars);
+        await Task.WhenAll(Enumerable.Range(0, Sidecars).Select(_ => Task.Factory.StartNew(() =>
+        {
+            together.SignalAndWait(TestContext.Current.CancellationToken);
+            for (var i = 0; i < 20_000; i++)
+                Assert.True(PluggableComponents.Empty.DisposeAsync().IsCompletedSuccessfully);
+        }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
     }
 
     [Fact]
