@@ -176,7 +176,7 @@ internal sealed class Stack : IAsyncDisposable
         if (_apps.Count > 0)
             await _apps[0].StopProgramAsync(DoorGrace);
         await Task.WhenAll(_apps.Select(a => a.StopProgramAsync(AppGrace)));
-        await Task.WhenAll(_apps.Select(a => a.StopSidecarAsync(SidecarGrace)));
+        await Task.WhenAll(_apps.Select(StopSidecarAsync));
         await _host.DisposeAsync();
         if (_database is not null)
             await _database.StopAsync(DatabaseGrace);
@@ -219,6 +219,19 @@ internal sealed class Stack : IAsyncDisposable
     {
         if (await app.StartSidecarAsync(cancel))
             _ = WatchSidecarAsync(app);
+    }
+
+    // Whatever one of them cannot close, the others and the database are stopped too.
+    private async Task StopSidecarAsync(AppUnit app)
+    {
+        try
+        {
+            await app.StopSidecarAsync(SidecarGrace);
+        }
+        catch (Exception e)
+        {
+            Events.Add(EventKind.Problem, $"the sidecar of {app.App.AppId} did not stop as it should: {e}");
+        }
     }
 
     // An app can ask its sidecar to shut down (POST /v1.0/shutdown); as under `dapr run`, both end then.

@@ -54,6 +54,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.AllowAlternateSchemes = true;
+        var logger = loggers.CreateLogger("dapr.runtime.http");
         var allowHttp2 = options.Variable("DAPR_HTTP_DISABLE_H2C") is null or "false" or "0";
         foreach (var (kind, address, port, protocols) in Listeners(options))
         {
@@ -62,7 +63,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
             kestrel.Listen(address, port, listen =>
             {
                 listen.Protocols = protocols;
-                Tag(listen, kind, allowHttp2);
+                Tag(listen, kind, allowHttp2, logger);
             });
         }
 
@@ -72,7 +73,7 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
             kestrel.ListenUnixSocket(path, listen =>
             {
                 listen.Protocols = protocols;
-                Tag(listen, kind, allowHttp2);
+                Tag(listen, kind, allowHttp2, logger);
             });
         }
 
@@ -148,10 +149,10 @@ internal sealed class ApiServer : IHttpApplication<HttpContext>, IAsyncDisposabl
         return addresses.Length > 0 ? addresses : [IPAddress.Any];
     }
 
-    private static void Tag(ListenOptions listen, ListenerKind kind, bool allowHttp2)
+    private static void Tag(ListenOptions listen, ListenerKind kind, bool allowHttp2, ILogger logger)
     {
         var feature = new ListenerFeature(kind, null);
-        listen.Use(static next => connection => LastingHeartbeat.ServeAsync(connection, next));
+        listen.Use(next => connection => LastingHeartbeat.ServeAsync(connection, next, TimeProvider.System, logger));
         listen.Use(next => connection =>
         {
             if (listen.Protocols != HttpProtocols.Http1AndHttp2)

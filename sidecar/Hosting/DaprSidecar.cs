@@ -163,12 +163,17 @@ public sealed partial class DaprSidecar : IAsyncDisposable
         {
             inTime = false;
         }
+        catch (Exception e)
+        {
+            // Whatever does not end as it should, the rest is closed all the same.
+            LogStopFailed(e.ToString());
+        }
 
         if (_server is not null)
         {
             await _server.StopAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             inTime &= !limit.IsCancellationRequested;
-            await _server.DisposeAsync().ConfigureAwait(false);
+            await CloseServerAsync(_server).ConfigureAwait(false);
         }
 
         if (!inTime)
@@ -191,6 +196,19 @@ public sealed partial class DaprSidecar : IAsyncDisposable
     {
         await StopAsync().ConfigureAwait(false);
         _stopping.Dispose();
+    }
+
+    private async Task CloseServerAsync(ApiServer server)
+    {
+        try
+        {
+            await server.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // Kestrel fails once more with what its stop has failed with; its ports are closed.
+            LogStopFailed(e.ToString());
+        }
     }
 
     private async Task InitialiseAsync(Stopwatch clock)
@@ -307,6 +325,9 @@ public sealed partial class DaprSidecar : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Dapr is shutting down")]
     private partial void LogStopping();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Failed to shut down everything gracefully: {Reason}")]
+    private partial void LogStopFailed(string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Daprd shutdown gracefully")]
     private partial void LogStopped();

@@ -29,17 +29,7 @@ internal sealed partial class HotReload : IAsyncDisposable
         _runtime = runtime;
         _logger = runtime.Loggers.CreateLogger("dapr.runtime.hotreload");
         foreach (var folder in runtime.Options.ResourcesPaths)
-        {
-            var watcher = new FileSystemWatcher(folder) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
-            watcher.Changed += (_, _) => Signal();
-            watcher.Created += (_, _) => Signal();
-            watcher.Deleted += (_, _) => Signal();
-            watcher.Renamed += (_, _) => Signal();
-            // Events were lost: whatever they were, the folder tells.
-            watcher.Error += (_, _) => Signal();
-            watcher.EnableRaisingEvents = true;
-            _watchers.Add(watcher);
-        }
+            Watch(folder);
 
         // File systems that tell of no changes (network drives, some containers) are looked at now and then.
         var interval = runtime.Options.HotReloadReconcileInterval;
@@ -60,6 +50,28 @@ internal sealed partial class HotReload : IAsyncDisposable
         _changed.Writer.TryComplete();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stopping.Dispose();
+    }
+
+    private void Watch(string folder)
+    {
+        var watcher = new FileSystemWatcher(folder) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.Size };
+        watcher.Changed += (_, _) => Signal();
+        watcher.Created += (_, _) => Signal();
+        watcher.Deleted += (_, _) => Signal();
+        watcher.Renamed += (_, _) => Signal();
+        // Events were lost: whatever they were, the folder tells.
+        watcher.Error += (_, _) => Signal();
+        try
+        {
+            watcher.EnableRaisingEvents = true;
+            _watchers.Add(watcher);
+        }
+        catch (IOException e)
+        {
+            // A machine gives a user so many watches and no more; the folder is looked at now and then all the same.
+            watcher.Dispose();
+            LogNotWatched(folder, e.Message);
+        }
     }
 
     private bool HasEmptyFile()
@@ -107,6 +119,9 @@ internal sealed partial class HotReload : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Fatal error while reloading resources: {Reason}")]
     private partial void LogFatal(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Changes in {Folder} are seen only now and then: {Reason}")]
+    private partial void LogNotWatched(string folder, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Resources cannot be read anew: {Reason}")]
     private partial void LogFailed(string reason);

@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging;
 namespace DaprPlatform.Sidecar.Hosting;
 
 /// <summary>What the building blocks of one sidecar share.</summary>
-internal sealed class SidecarRuntime : IAsyncDisposable
+internal sealed partial class SidecarRuntime : IAsyncDisposable
 {
     private readonly List<IBuildingBlock> _blocks = [];
     private readonly CancellationTokenSource _stopping = new();
@@ -217,19 +217,24 @@ internal sealed class SidecarRuntime : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var block in _blocks.AsEnumerable().Reverse())
+        foreach (var part in _blocks.AsEnumerable().Reverse().OfType<IAsyncDisposable>().Append(Components).Append(Endpoints).Append(App).Append(Tracing).OfType<IAsyncDisposable>())
         {
-            if (block is IAsyncDisposable disposable)
-                await disposable.DisposeAsync().ConfigureAwait(false);
+            try
+            {
+                await part.DisposeAsync().ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                // One that cannot be closed must not keep the others from it.
+                LogNotClosed(part.GetType().Name, e.ToString());
+            }
         }
 
-        await Components.DisposeAsync().ConfigureAwait(false);
-        if (Endpoints is not null)
-            await Endpoints.DisposeAsync().ConfigureAwait(false);
-        await App.DisposeAsync().ConfigureAwait(false);
-        await Tracing.DisposeAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "error closing {Part}: {Reason}")]
+    private partial void LogNotClosed(string part, string reason);
 }
 
 /// <summary>The merged Configuration resource (https://docs.dapr.io/reference/resource-specs/configuration-schema/).</summary>

@@ -47,11 +47,13 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
         await stack.PlatformAsync(["stop", "payments"], Cancel);
         var stopped = await UntilAsync(s => s.Apps.Single(a => a.App == "payments"), a => a.State == UnitState.Stopped);
         Assert.Null(stopped.Pid);
-        Assert.Equal(1, (await stack.TryPlatformAsync(["status"], Cancel)).ExitCode);
+        var status = await stack.TryPlatformAsync(["status"], Cancel);
+        Assert.True(status.ExitCode == 1, $"ended with {status.ExitCode}:\n{status.Output}");
 
         await stack.PlatformAsync(["restart", "payments"], Cancel);
         await UntilAsync(s => s.Apps.Single(a => a.App == "payments"), a => a.State == UnitState.Healthy && a.Pid is not null);
-        Assert.NotEqual(0, (await stack.TryPlatformAsync(["restart", "nobody"], Cancel)).ExitCode);
+        var nobody = await stack.TryPlatformAsync(["restart", "nobody"], Cancel);
+        Assert.True(nobody.ExitCode == 1, $"ended with {nobody.ExitCode}:\n{nobody.Output}");
     }
 
     [Fact]
@@ -83,7 +85,7 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
             [Path.Combine(stack.Root, "platform"), "up", "--no-build", "--port-offset", StackFixture.PortOffset.ToString(CultureInfo.InvariantCulture), "--data-dir", other], stack.Root, Cancel,
             limit: TimeSpan.FromMinutes(1));
 
-        Assert.Equal(1, result.ExitCode);
+        Assert.True(result.ExitCode == 1, $"ended with {result.ExitCode}:\n{result.Output}");
         var users = (await stack.RefreshAsync(Cancel)).Apps.Single(a => a.App == "users");
         Assert.Contains($"is held by pid {users.Pid} (", result.Output, StringComparison.Ordinal);
         Assert.Matches(@"the setting is (appPort|env\.METRICS_PORT|\S+) in dapr\.yaml:\d+", result.Output);
@@ -94,7 +96,7 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
     {
         var result = await stack.TryPlatformAsync(["reset"], Cancel);
 
-        Assert.NotEqual(0, result.ExitCode);
+        Assert.True(result.ExitCode != 0, result.Output);
         Assert.Contains("--yes", result.Output, StringComparison.Ordinal);
         Assert.True((await stack.RefreshAsync(Cancel)).Running);
     }
@@ -152,7 +154,7 @@ public sealed class CommandTests(StackFixture stack) : IAsyncDisposable
         Signals.Send(status.Pid!.Value, Signal.Interrupt);
 
         var ended = await up;
-        Assert.Equal(0, ended.ExitCode);
+        Assert.True(ended.ExitCode == 0, $"ended with {ended.ExitCode}:\n{ended.Output}");
         Assert.Empty(processes.Where(p => p is { } identity && ProcessTable.IsAlive(identity)).Select(p => $"{p!.Value.Pid} {ProcessTable.Command(p.Value.Pid)}"));
         Assert.Empty(PortOwners.Of(ports));
         Directory.Delete(data, recursive: true);
