@@ -19,7 +19,18 @@ internal static partial class DaprdProcess
     /// <returns>0 after SIGINT, SIGTERM or a shutdown by API within the grace; 1 after a failure, a forced shutdown, a second signal, or when the grace was not enough.</returns>
     public static async Task<int> RunAsync(Flags flags)
     {
-        await using var log = flags.Text("log-file") is { Length: > 0 } file ? new StreamWriter(file, append: true) : new StreamWriter(Console.OpenStandardOutput());
+        StreamWriter log;
+        try
+        {
+            log = flags.Text("log-file") is { Length: > 0 } file ? new StreamWriter(file, append: true) : new StreamWriter(Console.OpenStandardOutput());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"invalid value for --log-file: {e.Message}").ConfigureAwait(false);
+            return 1;
+        }
+
+        await using var closing = log.ConfigureAwait(false);
         SidecarOptions options;
         LogLevel level;
         try
@@ -92,6 +103,12 @@ internal static partial class DaprdProcess
         catch (OperationCanceledException) when (signals.Stopping.IsCancellationRequested)
         {
             return 0;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Whatever it is, it is said in the log that is kept, as of everything else that a start can fail with.
+            LogFatal(logger, e is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException ? e.Message : e.ToString());
+            return 1;
         }
     }
 

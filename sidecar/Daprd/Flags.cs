@@ -31,7 +31,7 @@ internal sealed class Flags
 
     private readonly Dictionary<string, List<string>> _given = [];
 
-    /// <exception cref="FlagException">A flag is unknown, or lacks its value.</exception>
+    /// <exception cref="FlagException">A flag is unknown, lacks its value, or is neither true nor false.</exception>
     public static Flags Parse(IReadOnlyList<string> args)
     {
         var flags = new Flags();
@@ -52,6 +52,8 @@ internal sealed class Flags
                 value ??= ++i < args.Count ? args[i] : throw new FlagException($"flag needs an argument: --{name}");
             if (!flags._given.TryGetValue(name, out var values))
                 flags._given[name] = values = [];
+            if (Booleans.Contains(name) && value is not ("1" or "t" or "T" or "true" or "TRUE" or "True" or "0" or "f" or "F" or "false" or "FALSE" or "False"))
+                throw new FlagException($"invalid argument \"{value}\" for \"--{name}\" flag");
             values.Add(value);
         }
 
@@ -77,10 +79,13 @@ internal sealed class Flags
             throw new FlagException("parameter app-id cannot be empty");
         if (appId.Contains('.', StringComparison.Ordinal))
             throw new FlagException("parameter app-id cannot contain dots");
-        var appPort = Number("app-port", 0);
-        var (http, grpc) = (Number("dapr-http-port", 3500), Number("dapr-grpc-port", 50001));
+        var appPort = Port("app-port", 0);
+        var (http, grpc) = (Port("dapr-http-port", 3500), Port("dapr-grpc-port", 50001));
         if (appPort != 0 && (appPort == http || appPort == grpc))
             throw new FlagException($"the 'dapr-http-port' or 'dapr-grpc-port' argument value {appPort} conflicts with 'app-port'");
+        var (interval, timeout) = (Positive(Number("app-health-probe-interval", 5), 5, TimeSpan.FromSeconds), Positive(Number("app-health-probe-timeout", 500), 500, TimeSpan.FromMilliseconds));
+        if (Has("enable-app-health-check") && timeout >= interval)
+            throw new FlagException($"invalid value for 'app-health-probe-timeout': {Durations.FormatGo(timeout)} is not less than 'app-health-probe-interval' {Durations.FormatGo(interval)}");
         return new SidecarOptions
         {
             AppId = appId,
@@ -98,14 +103,14 @@ internal sealed class Flags
             AppMaxConcurrency = Number("app-max-concurrency", -1),
             HttpPort = http,
             GrpcPort = grpc,
-            InternalGrpcPort = Number("dapr-internal-grpc-port", 0) is var given and not 0 ? given : DaprSidecar.FreePort(),
+            InternalGrpcPort = Port("dapr-internal-grpc-port", 0) is var given and not 0 ? given : DaprSidecar.FreePort(),
             InternalGrpcListenAddress = Text("dapr-internal-grpc-listen-address"),
-            PublicPort = Number("dapr-public-port", 0) is var port and not 0 ? port : null,
+            PublicPort = Port("dapr-public-port", 0) is var port and not 0 ? port : null,
             PublicListenAddress = Text("dapr-public-listen-address"),
-            MetricsPort = Number("metrics-port", 9090),
+            MetricsPort = Port("metrics-port", 9090),
             MetricsListenAddress = Text("metrics-listen-address", "0.0.0.0"),
             EnableMetrics = Flag("enable-metrics") ?? true,
-            ProfilePort = Number("profile-port", 7777),
+            ProfilePort = Port("profile-port", 7777),
             EnableProfiling = Has("enable-profiling"),
             ListenAddresses = List("dapr-listen-addresses"),
             UnixDomainSocket = Text("unix-domain-socket"),
@@ -115,8 +120,8 @@ internal sealed class Flags
             SchedulerHostAddress = Text("scheduler-host-address"),
             EnableAppHealthCheck = Has("enable-app-health-check"),
             AppHealthCheckPath = Text("app-health-check-path", "/healthz"),
-            AppHealthProbeInterval = Positive(Number("app-health-probe-interval", 5), 5, TimeSpan.FromSeconds),
-            AppHealthProbeTimeout = Positive(Number("app-health-probe-timeout", 500), 500, milliseconds => TimeSpan.FromMilliseconds(milliseconds)),
+            AppHealthProbeInterval = interval,
+            AppHealthProbeTimeout = timeout,
             AppHealthThreshold = Number("app-health-threshold", 3) is var threshold and > 0 ? threshold : 3,
             AppBindingOptionsTimeout = Time("app-binding-options-timeout", TimeSpan.FromSeconds(3)),
             DisableInitEndpoints = List("disable-init-endpoints").ToHashSet(),
@@ -124,10 +129,10 @@ internal sealed class Flags
             ReadBufferSize = Size(Text("read-buffer-size", Text("dapr-http-read-buffer-size") is { Length: > 0 } kilo ? kilo + "Ki" : "4Ki"), "read-buffer-size"),
             AllowedOrigins = Text("allowed-origins"),
             EnableApiLogging = Flag("enable-api-logging"),
-            GracefulShutdown = TimeSpan.FromSeconds(Number("dapr-graceful-shutdown-seconds", 5)),
+            GracefulShutdown = TimeSpan.FromSeconds(Math.Max(0, Number("dapr-graceful-shutdown-seconds", 5))),
             BlockShutdown = Time("dapr-block-shutdown-duration", TimeSpan.Zero),
             ActorsDisseminateTimeout = Time("actors-disseminate-timeout", TimeSpan.FromSeconds(30)),
-            HotReloadReconcileInterval = Time("hot-reload-reconcile-interval", TimeSpan.Zero) is var interval && interval > TimeSpan.Zero ? interval : TimeSpan.FromSeconds(60),
+            HotReloadReconcileInterval = Time("hot-reload-reconcile-interval", TimeSpan.Zero) is var reconcile && reconcile > TimeSpan.Zero ? reconcile : TimeSpan.FromSeconds(60),
             ControlPlaneTrustDomain = Text("control-plane-trust-domain", "localhost"),
             LogLevel = Text("log-level", "info"),
             Environment = environment,
@@ -139,14 +144,20 @@ internal sealed class Flags
     // 4Mi, 512Ki, 1M, plain bytes; Kubernetes' quantities.
     private static int Size(string text, string flag)
     {
-        ReadOnlySpan<(string Suffix, double Scale)> units = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1e3), ("K", 1e3), ("M", 1e6), ("G", 1e9)];
-        foreach (var (suffix, scale) in units)
-        {
-            if (text.EndsWith(suffix, StringComparison.Ordinal) && double.TryParse(text[..^suffix.Length], CultureInfo.InvariantCulture, out var number))
-                return (int)Math.Min(number * scale, int.MaxValue);
-        }
+        var size = Bytes();
+        return size >= 0 ? size : throw new FlagException($"invalid value for '{flag}' option: {text} is less than nothing") { Prefix = "Failed to parse flags: " };
 
-        return int.TryParse(text, CultureInfo.InvariantCulture, out var bytes) ? bytes : throw new FlagException($"invalid value for '{flag}' option: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'") { Prefix = "Failed to parse flags: " };
+        int Bytes()
+        {
+            ReadOnlySpan<(string Suffix, double Scale)> units = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1e3), ("K", 1e3), ("M", 1e6), ("G", 1e9)];
+            foreach (var (suffix, scale) in units)
+            {
+                if (text.EndsWith(suffix, StringComparison.Ordinal) && double.TryParse(text[..^suffix.Length], CultureInfo.InvariantCulture, out var number))
+                    return (int)Math.Min(number * scale, int.MaxValue);
+            }
+
+            return int.TryParse(text, CultureInfo.InvariantCulture, out var bytes) ? bytes : throw new FlagException($"invalid value for '{flag}' option: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'") { Prefix = "Failed to parse flags: " };
+        }
     }
 
     private bool? Flag(string name) => _given.TryGetValue(name, out var values) ? values[^1].ToLowerInvariant() is "true" or "t" or "1" : null;
@@ -158,6 +169,14 @@ internal sealed class Flags
     {
         "" => unset,
         var text => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : throw new FlagException($"invalid argument \"{text}\" for \"--{name}\" flag") { Prefix = null },
+    };
+
+    // 0 is any that is free; the Dapr CLI says -1 where it gives none.
+    private int Port(string name, int unset) => Number(name, unset) switch
+    {
+        -1 => unset,
+        var port and >= 0 and <= ushort.MaxValue => port,
+        var other => throw new FlagException($"invalid value for '{name}': {other} is no port"),
     };
 
     private TimeSpan Time(string name, TimeSpan unset) => Text(name) switch
