@@ -84,8 +84,8 @@ internal sealed class Flags
         if (appPort != 0 && (appPort == http || appPort == grpc))
             throw new FlagException($"the 'dapr-http-port' or 'dapr-grpc-port' argument value {appPort} conflicts with 'app-port'");
         var (interval, timeout) = (Positive(Number("app-health-probe-interval", 5), 5, TimeSpan.FromSeconds), Positive(Number("app-health-probe-timeout", 500), 500, TimeSpan.FromMilliseconds));
-        if (Has("enable-app-health-check") && timeout >= interval)
-            throw new FlagException($"invalid value for 'app-health-probe-timeout': {Durations.FormatGo(timeout)} is not less than 'app-health-probe-interval' {Durations.FormatGo(interval)}");
+        if (Has("enable-app-health-check") && timeout > interval)
+            throw new FlagException($"invalid value for 'app-health-probe-timeout': {Durations.FormatGo(timeout)} is longer than 'app-health-probe-interval' {Durations.FormatGo(interval)}");
         return new SidecarOptions
         {
             AppId = appId,

@@ -11,7 +11,7 @@ public sealed class CommandLineTests
     [InlineData(1, "invalid value for 'dapr-http-port': -2 is no port", "--dapr-http-port", "-2")]
     [InlineData(1, "invalid value for 'max-body-size' option: -5", "--max-body-size", "-5")]
     [InlineData(1, "invalid value for --log-file", "--log-file", "/nonexistent/folder/daprd.log")]
-    [InlineData(1, "'app-health-probe-timeout': 2s is not less than 'app-health-probe-interval' 1s", "--enable-app-health-check", "--app-health-probe-interval", "1", "--app-health-probe-timeout", "2000")]
+    [InlineData(1, "'app-health-probe-timeout': 2s is longer than 'app-health-probe-interval' 1s", "--enable-app-health-check", "--app-health-probe-interval", "1", "--app-health-probe-timeout", "2000")]
     [InlineData(1, "Fatal error from runtime", "--app-channel-address", "no host", "--app-port", "5")]
     [InlineData(1, "Fatal error from runtime", "--dapr-listen-addresses", "nobody.invalid")]
     [InlineData(2, "invalid argument \"maybe\" for \"--enable-mtls\" flag", "--enable-mtls=maybe")]
