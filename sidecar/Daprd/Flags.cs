@@ -129,7 +129,7 @@ internal sealed class Flags
             ReadBufferSize = Size(Text("read-buffer-size", Text("dapr-http-read-buffer-size") is { Length: > 0 } kilo ? kilo + "Ki" : "4Ki"), "read-buffer-size"),
             AllowedOrigins = Text("allowed-origins"),
             EnableApiLogging = Flag("enable-api-logging"),
-            GracefulShutdown = TimeSpan.FromSeconds(Math.Max(0, Number("dapr-graceful-shutdown-seconds", 5))),
+            GracefulShutdown = TimeSpan.FromSeconds(Number("dapr-graceful-shutdown-seconds", 5) is var seconds and >= 0 ? seconds : 5),
             BlockShutdown = Time("dapr-block-shutdown-duration", TimeSpan.Zero),
             ActorsDisseminateTimeout = Time("actors-disseminate-timeout", TimeSpan.FromSeconds(30)),
             HotReloadReconcileInterval = Time("hot-reload-reconcile-interval", TimeSpan.Zero) is var reconcile && reconcile > TimeSpan.Zero ? reconcile : TimeSpan.FromSeconds(60),
