@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
@@ -13,6 +14,10 @@ namespace DaprPlatform.Sidecar.Http.Client;
 /// <param name="maxHeaderBytes">Largest head of an answer.</param>
 internal sealed class Http1Transport(string host, int port, SslClientAuthenticationOptions? tls, int maxHeaderBytes, PatientConnect? connect = null) : UpstreamTransport
 {
+    // Controls, and what ends a line of the head.
+    private static readonly SearchValues<char> NotInTarget = SearchValues.Create([.. Enumerable.Range(0, ' ').Append(0x7f).Select(static c => (char)c)]);
+    private static readonly SearchValues<char> NotInValue = SearchValues.Create("\r\n\0");
+
     private readonly PatientConnect _connect = connect ?? new PatientConnect(TimeSpan.Zero, TimeProvider.System);
 
     private readonly ConcurrentStack<Http1Connection> _idle = new();
@@ -26,6 +31,8 @@ internal sealed class Http1Transport(string host, int port, SslClientAuthenticat
 
     public override async ValueTask<UpstreamResponse> SendAsync(UpstreamRequest request, CancellationToken cancellationToken)
     {
+        if (Unsendable(request) is { } reason)
+            throw new UpstreamException(Describe(request, reason), connected: true);
         while (true)
         {
             var connection = Reuse();
@@ -68,6 +75,27 @@ internal sealed class Http1Transport(string host, int port, SslClientAuthenticat
         while (_idle.TryPop(out var connection))
             connection.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    // Targets and headers go out as they are, and callers of the gRPC API may put anything into them: another header, or another request.
+    private static string? Unsendable(UpstreamRequest request)
+    {
+        if (!MetadataHeaders.IsName(request.Method))
+            return "net/http: invalid method";
+        if (request.Target.AsSpan().ContainsAny(NotInTarget))
+            return "net/http: can't write control character in Request.URL";
+        foreach (var (name, values) in request.Headers)
+        {
+            if (!MetadataHeaders.IsName(name))
+                return $"net/http: invalid header field name \"{name}\"";
+            foreach (var value in values)
+            {
+                if (value.AsSpan().ContainsAny(NotInValue))
+                    return $"net/http: invalid header field value for \"{name}\"";
+            }
+        }
+
+        return null;
     }
 
     private Http1Connection? Reuse()

@@ -8,7 +8,10 @@ internal static class MetadataHeaders
     // What may stand in the name of a header.
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    public static bool CanBe(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(NameCharacters) && !HopByHop.Contains(name)
+    /// <summary>A header may be called so.</summary>
+    public static bool IsName(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(NameCharacters);
+
+    public static bool CanBe(string name) => IsName(name) && !HopByHop.Contains(name)
         && !name.Equals("content-length", StringComparison.OrdinalIgnoreCase) && !name.Equals("host", StringComparison.OrdinalIgnoreCase) && !name.Equals("content-type", StringComparison.OrdinalIgnoreCase);
 
     public static string OneLine(string value) => value.AsSpan().ContainsAny('\r', '\n', '\0') ? value.Replace('\r', ' ').Replace('\n', ' ').Replace('\0', ' ') : value;
