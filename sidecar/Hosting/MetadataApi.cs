@@ -71,6 +71,9 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
         }
 
         metadata.ActorRuntime = new ActorRuntime { RuntimeStatus = ActorRuntime.Types.ActorRuntimeStatus.Disabled, Placement = "placement: disconnected" };
+        metadata.McpServers.AddRange(runtime.McpServers.Select(static s => new MetadataMCPServer { Name = s.Name }));
+        metadata.WorkflowAccessPolicies.AddRange(runtime.WorkflowAccessPolicies.Select(static p => new MetadataWorkflowAccessPolicy { Name = p.Name }));
+        metadata.Resiliencies.AddRange(runtime.Resources.Where(static r => r.Kind == "Resiliency").Select(static r => new MetadataResiliency { Name = r.Name }));
         foreach (var source in runtime.Blocks.OfType<IMetadataSource>())
             source.Describe(metadata);
         return metadata;
@@ -149,9 +152,9 @@ internal sealed class MetadataApi(SidecarRuntime runtime) : IBuildingBlock
             json.WriteEndObject();
         }
 
-        Names("mcpServers", runtime.McpServers.Select(s => s.Name));
-        Names("workflowAccessPolicies", runtime.WorkflowAccessPolicies.Select(p => p.Name));
-        Names("resiliencies", runtime.Resources.Where(r => r.Kind == "Resiliency").Select(r => r.Name));
+        Names("mcpServers", metadata.McpServers.Select(s => s.Name));
+        Names("workflowAccessPolicies", metadata.WorkflowAccessPolicies.Select(p => p.Name));
+        Names("resiliencies", metadata.Resiliencies.Select(r => r.Name));
         json.WriteEndObject();
         json.Flush();
         return buffer.WrittenSpan.ToArray();

@@ -1,4 +1,7 @@
 using System.Net;
+using Dapr.Proto.Runtime.V1;
+using Grpc.Net.Client;
+using DaprRuntime = Dapr.Proto.Runtime.V1.Dapr;
 
 namespace DaprPlatform.Sidecar.Hosting.Tests;
 
@@ -65,6 +68,9 @@ public sealed class HotReloadTests
         Assert.True(await ShowAsync("""
             "mcpServers":[{"name":"tools"}],"workflowAccessPolicies":[{"name":"who"}],"resiliencies":[{"name":"tough"}]
             """.Trim()));
+        using var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{sidecar.Sidecar.Options.GrpcPort}");
+        var metadata = await new DaprRuntime.DaprClient(channel).GetMetadataAsync(new GetMetadataRequest(), cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(("tools", "who", "tough"), (Assert.Single(metadata.McpServers).Name, Assert.Single(metadata.WorkflowAccessPolicies).Name, Assert.Single(metadata.Resiliencies).Name));
 
         sidecar.Write("more.yaml", Resource("WorkflowAccessPolicy", "whoelse", "rules: []"));
         await RunningSidecar.UntilAsync(() => ShowAsync("whoelse"), "the policy is shown");
