@@ -44,3 +44,9 @@ catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
 {
     return 130;
 }
+catch (Exception e)
+{
+    // A fault of this program, not of what it was asked: said whole, and the process ends in order.
+    await Console.Error.WriteLineAsync(e.ToString());
+    return 70;
+}

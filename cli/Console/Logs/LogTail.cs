@@ -28,11 +28,14 @@ internal sealed class LogTail(DataFolder data, ConsoleHub hub, TimeProvider time
     private const int LargestStep = 2 << 20;
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>How often folders are looked at that the machine has no watch left for.</summary>
+    private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
+
     public async Task RunAsync(Action ready, CancellationToken cancel)
     {
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         Directory.CreateDirectory(data.Logs);
-        var watchers = new List<FileSystemWatcher> { Watch(data.Logs, changes) };
+        var watchers = new List<IDisposable> { Watch(data.Logs, changes) };
         var postgres = PostgresServer.FindLog(data.Path);
         if (postgres is not null)
             watchers.Add(Watch(Path.GetDirectoryName(postgres)!, changes));
@@ -67,13 +70,22 @@ internal sealed class LogTail(DataFolder data, ConsoleHub hub, TimeProvider time
         }
     }
 
-    private static FileSystemWatcher Watch(string folder, Channel<bool> changes)
+    private IDisposable Watch(string folder, Channel<bool> changes)
     {
         var watcher = new FileSystemWatcher(folder, "*.log") { NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite | NotifyFilters.FileName };
         watcher.Changed += (_, _) => changes.Writer.TryWrite(true);
         watcher.Created += (_, _) => changes.Writer.TryWrite(true);
-        watcher.EnableRaisingEvents = true;
-        return watcher;
+        try
+        {
+            watcher.EnableRaisingEvents = true;
+            return watcher;
+        }
+        catch (IOException)
+        {
+            // A machine gives a user so many watches and no more.
+            watcher.Dispose();
+            return time.CreateTimer(_ => changes.Writer.TryWrite(true), null, Pace, Pace);
+        }
     }
 
     private static long WholeLines(LogFile file, long length)
