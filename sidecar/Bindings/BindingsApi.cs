@@ -108,7 +108,8 @@ internal sealed class BindingsApi : IBuildingBlock, IAsyncDisposable
             throw Malformed("EOF");
         try
         {
-            using var json = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = GoJson.ReaderOptions.MaxDepth });
+            var reader = new Utf8JsonReader(body, GoJson.ReaderOptions);
+            using var json = JsonDocument.ParseValue(ref reader);
             if (json.RootElement.ValueKind != JsonValueKind.Object)
                 throw Malformed("json: cannot unmarshal value into Go value of type bindings.OutputBindingRequest");
             var operation = "";
@@ -136,7 +137,7 @@ internal sealed class BindingsApi : IBuildingBlock, IAsyncDisposable
         }
         catch (JsonException e)
         {
-            throw Malformed(e.Message.Contains("end of data", StringComparison.Ordinal) || e.Message.Contains("end of the JSON payload", StringComparison.Ordinal) ? "unexpected EOF" : e.Message);
+            throw Malformed(GoSyntax.Fault(body) ?? e.Message);
         }
 
         static ApiException Malformed(string reason) => ApiException.BadRequest("ERR_MALFORMED_REQUEST", $"failed deserializing HTTP body: {reason}");

@@ -129,8 +129,7 @@ internal sealed partial class PubSubApi : IBuildingBlock, IMetadataSource, IAsyn
         }
         catch (JsonException e)
         {
-            var isCut = e.Message.Contains("end of data", StringComparison.Ordinal) || e.Message.Contains("end of the JSON payload", StringComparison.Ordinal) || data.IsEmpty;
-            throw PubSubErrors.CloudEvent(component.Name, _runtime.Options.AppId, isCut ? "unexpected EOF" : e.Message);
+            throw PubSubErrors.CloudEvent(component.Name, _runtime.Options.AppId, GoSyntax.Fault(data.Span) ?? e.Message);
         }
     }
 

@@ -40,13 +40,15 @@ internal sealed partial class PubSubApi
         var metadata = context.Metadata();
         Open(pubsub, topic, metadata, out _);
         List<PublishEntry> entries;
+        byte[] body = [];
         try
         {
-            entries = ReadEntries(await context.BodyAsync().ConfigureAwait(false));
+            body = await context.BodyAsync().ConfigureAwait(false);
+            entries = ReadEntries(body);
         }
         catch (Exception e) when (e is JsonException or FormatException or BodyTooLargeException)
         {
-            throw PubSubErrors.Unmarshal(pubsub, topic, _runtime.Options.AppId, e.Message);
+            throw PubSubErrors.Unmarshal(pubsub, topic, _runtime.Options.AppId, e is JsonException && GoSyntax.Fault(body) is { } fault ? fault : e.Message);
         }
 
         var failures = await PublishManyAsync(pubsub, topic, entries, metadata, context.Cancelled).ConfigureAwait(false);
@@ -57,18 +59,19 @@ internal sealed partial class PubSubApi
         }
 
         var failed = new JsonArray([.. failures.Select(f => new JsonObject { ["entryId"] = f.EntryId, ["error"] = f.Error })]);
-        var body = new JsonObject { ["failedEntries"] = failed, ["errorCode"] = "ERR_PUBSUB_PUBLISH_MESSAGE" };
+        var answer = new JsonObject { ["failedEntries"] = failed, ["errorCode"] = "ERR_PUBSUB_PUBLISH_MESSAGE" };
         var headers = context.Http.Response.Headers;
         headers["metadata.responsedata"] = OneLine(failed.ToJsonString());
         headers["metadata.error"] = OneLine($"error when publishing to topic {topic} in pubsub {pubsub}: {failures[0].Error}");
         _runtime.Metrics.ErrorCodes.Count("ERR_PUBSUB_PUBLISH_MESSAGE");
-        await context.Bytes(JsonSerializer.SerializeToUtf8Bytes(body, Json.Options), status: 500).ConfigureAwait(false);
+        await context.Bytes(JsonSerializer.SerializeToUtf8Bytes(answer, Json.Options), status: 500).ConfigureAwait(false);
     }
 
     // [{"entryId","event","contentType","metadata"}]; the event is a text, JSON, or base64 where its type is binary.
     private static List<PublishEntry> ReadEntries(byte[] body)
     {
-        using var json = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = GoJson.ReaderOptions.MaxDepth });
+        var reader = new Utf8JsonReader(body, GoJson.ReaderOptions);
+        using var json = JsonDocument.ParseValue(ref reader);
         if (json.RootElement.ValueKind != JsonValueKind.Array)
             throw new JsonException("the body is no list of entries");
         var entries = new List<PublishEntry>(json.RootElement.GetArrayLength());

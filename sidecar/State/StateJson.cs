@@ -83,37 +83,18 @@ internal static class StateJson
         }
     }
 
-    /// <summary>Reads a body; malformed JSON is told in Go's words where it costs nothing. Throws <see cref="JsonException"/>.</summary>
+    /// <summary>Reads a body; malformed JSON is told in Go's words. Throws <see cref="JsonException"/>.</summary>
     public static T Read<T>(byte[] body, Reading<T> read)
     {
-        if (body.AsSpan().IndexOfAnyExcept(" \t\r\n"u8) < 0)
-            throw new JsonException("EOF");
         var reader = new Utf8JsonReader(body, GoJson.ReaderOptions);
         try
         {
             reader.Read();
             return read(ref reader);
         }
-        catch (JsonException) when (StopsTooEarly(body))
+        catch (JsonException) when (GoSyntax.Fault(body) is { } fault)
         {
-            throw new JsonException("unexpected EOF");
-        }
-    }
-
-    private static bool StopsTooEarly(byte[] body)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(body, isFinalBlock: false, new JsonReaderState(GoJson.ReaderOptions));
-            while (reader.Read())
-            {
-            }
-
-            return reader.CurrentDepth > 0 || reader.BytesConsumed < body.Length;
-        }
-        catch (JsonException)
-        {
-            return false;
+            throw new JsonException(fault);
         }
     }
 
