@@ -26,7 +26,8 @@ internal sealed class LogStore : IJournalOwner, IAsyncDisposable
     public const byte FirstProgressKind = 16;
     private const byte TopicKind = 1;
     private const byte MessageKind = 2;
-    private const long CachedBytes = 64 << 20;
+    // Readers are at the end nearly always; for who is behind there is the file, which the system keeps in memory as long as there is room.
+    private const long CachedBytes = 16 << 20;
 
     private readonly ConcurrentDictionary<string, Topic> _topics = new(StringComparer.Ordinal);
     private readonly List<Topic> _byId = [];
