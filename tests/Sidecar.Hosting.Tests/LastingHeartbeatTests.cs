@@ -142,16 +142,13 @@ public sealed class LastingHeartbeatTests
         {
             _context.Features.Set<IConnectionHeartbeatFeature>(this);
             _context.Features.Set<IConnectionLifetimeNotificationFeature>(this);
+            ConnectionClosedRequested = _closing.Token;
             if (closing)
                 _closing.Cancel();
             _served = LastingHeartbeat.ServeAsync(_context, _ => _over.Task, time, NullLogger.Instance);
         }
 
-        public CancellationToken ConnectionClosedRequested
-        {
-            get => _closing.Token;
-            set => throw new NotSupportedException();
-        }
+        public CancellationToken ConnectionClosedRequested { get; set; }
 
         public void OnHeartbeat(Action beat) => _context.Features.Get<IConnectionHeartbeatFeature>()!.OnHeartbeat(static state => ((Action)state)(), beat);
 
