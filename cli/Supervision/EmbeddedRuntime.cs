@@ -17,6 +17,7 @@ internal sealed class EmbeddedRuntime : ISidecarHost
 {
     private const string MachineFolder = "DAPR_PLATFORM_DIR";
     private static readonly TimeSpan ReconnectPatience = TimeSpan.FromSeconds(15);
+    private readonly RuntimeThreads _threads = new(TimeProvider.System);
     private readonly Engine _engine;
     private readonly DataFolder _data;
     private readonly ConcurrentDictionary<string, DaprSidecar> _running = new(StringComparer.Ordinal);
@@ -58,7 +59,11 @@ internal sealed class EmbeddedRuntime : ISidecarHost
 
     public DeadLetterBox? DeadLetters { get; }
 
-    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _threads.Dispose();
+        return _engine.DisposeAsync();
+    }
 
     // As `dapr run` would call daprd (spec: the CLI's defaults); sidecars on this machine answer this machine only unless the file says otherwise.
     internal static SidecarOptions Options(RunApp app)

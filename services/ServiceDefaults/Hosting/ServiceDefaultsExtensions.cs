@@ -68,6 +68,7 @@ public static class ServiceDefaultsExtensions
         services.AddSingleton<GrpcReflectionService>();
         services.AddSingleton<DrainState>();
         services.AddHostedService<Drain>();
+        WorkerThreads.AddTo(services, builder.Configuration);
         services.AddHealthChecks().AddCheck<DrainState>("stopping").AddCheck<SidecarHealthCheck>("sidecar", timeout: TimeSpan.FromSeconds(3));
         services.AddExceptionHandler<ProblemWriter>();
         // A body that is no JSON must reach the problem writer, in production too.

@@ -11,7 +11,7 @@ internal sealed class PasswordHasher(AccountOptions options) : IDisposable
     private const int SaltLength = 16;
     private const int HashLength = 32;
 
-    // Hashing is all processor; more at once than there are processors would hold up everything else.
+    // Hashing is all processor; more at once than there are processors would hold up everything else, and so would hashing on a thread that others wait for.
     private readonly SemaphoreSlim _slots = new(Math.Max(1, Environment.ProcessorCount - 1));
     private readonly Lazy<string> _decoy = new(() => Format(RandomNumberGenerator.GetBytes(SaltLength), new byte[HashLength], options.PasswordIterations));
 
@@ -39,7 +39,9 @@ internal sealed class PasswordHasher(AccountOptions options) : IDisposable
         await _slots.WaitAsync(cancellationToken);
         try
         {
-            return await Task.Run(() => Rfc2898DeriveBytes.Pbkdf2(password, salt, iterations, HashAlgorithmName.SHA512, HashLength), cancellationToken);
+            return await Task.Factory.StartNew(
+                () => Rfc2898DeriveBytes.Pbkdf2(password, salt, iterations, HashAlgorithmName.SHA512, HashLength),
+                cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         finally
         {
