@@ -16,7 +16,10 @@ internal static partial class BundledSqlite
     public static void Use()
     {
         if (OperatingSystem.IsLinux() && typeof(BundledSqlite).Assembly.GetManifestResourceInfo(Resource) is not null)
-            NativeLibrary.SetDllImportResolver(typeof(SQLitePCL.SQLite3Provider_e_sqlite3).Assembly, static (name, _, _) => name == "e_sqlite3" ? Library.Value : 0);
+        {
+            foreach (var caller in new[] { typeof(SQLitePCL.SQLite3Provider_e_sqlite3).Assembly, typeof(Sidecar.Hosting.DaprSidecar).Assembly })
+                NativeLibrary.SetDllImportResolver(caller, static (name, _, _) => name == "e_sqlite3" ? Library.Value : 0);
+        }
     }
 
     private static nint Load()

@@ -64,6 +64,7 @@ internal sealed class DurableStore : IAsyncDisposable
     {
         options ??= new DurableStoreOptions();
         SQLitePCL.Batteries_V2.Init();
+        SqliteSleep.Mend();
         var memory = path == InMemory;
         FileStream? ownership = null;
         StoreConnection? writer = null;

@@ -168,6 +168,17 @@ public sealed class DurableStoreTests : IDisposable
         Assert.Equal(100, Names(reopened).Count);
     }
 
+    // The library of the package rounds up to whole seconds: readers that met the writer in the index stood still for one.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task SQLite_sleeps_no_longer_than_it_asks_for(int milliseconds)
+    {
+        await using var store = DurableStore.Open(DurableStore.InMemory);
+
+        Assert.Equal(milliseconds, SqliteSleep(milliseconds));
+    }
+
     [Fact]
     public async Task A_database_in_memory_answers_reads_and_writes()
     {
@@ -233,4 +244,9 @@ public sealed class DurableStoreTests : IDisposable
 
         public override void Fail(Exception error) => _done.TrySetException(error);
     }
+
+    // What it slept, by what its VFS told it.
+    [System.Runtime.InteropServices.DllImport("e_sqlite3", EntryPoint = "sqlite3_sleep")]
+    [System.Runtime.InteropServices.DefaultDllImportSearchPaths(System.Runtime.InteropServices.DllImportSearchPath.SafeDirectories)]
+    private static extern int SqliteSleep(int milliseconds);
 }
