@@ -6,6 +6,7 @@ namespace DaprPlatform.Cli.Supervision;
 /// </summary>
 internal sealed class RuntimeThreads : IDisposable
 {
+    private static readonly Lock Gate = new();
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
     private readonly int _least;
     private readonly ITimer _timer;
@@ -24,12 +25,15 @@ internal sealed class RuntimeThreads : IDisposable
         ThreadPool.SetMinThreads(_least, ports);
     }
 
-    // A lower maximum ends workers as soon as they have nothing to do; a higher one does not bring them back.
+    // A lower maximum ends workers as soon as they have nothing to do; a higher one does not bring them back. One at a time: another must not take the lower for the pool's own.
     private static void Settle()
     {
-        ThreadPool.GetMinThreads(out var least, out _);
-        ThreadPool.GetMaxThreads(out var most, out var ports);
-        if (ThreadPool.SetMaxThreads(least, ports))
-            ThreadPool.SetMaxThreads(most, ports);
+        lock (Gate)
+        {
+            ThreadPool.GetMinThreads(out var least, out _);
+            ThreadPool.GetMaxThreads(out var most, out var ports);
+            if (ThreadPool.SetMaxThreads(least, ports))
+                ThreadPool.SetMaxThreads(most, ports);
+        }
     }
 }

@@ -21,6 +21,7 @@ internal static unsafe partial class SqliteSleep
         {
             if (_done || OperatingSystem.IsWindows())
                 return;
+            _done = true;
             var own = Find(null);
             if (own is null)
                 return;
@@ -30,7 +31,8 @@ internal static unsafe partial class SqliteSleep
             copy->Next = null;
             copy->Name = (byte*)Marshal.StringToCoTaskMemUTF8("finely-sleeping");
             copy->Sleep = &Sleep;
-            _done = Register(copy, makeDefault: 1) == 0;
+            if (Register(copy, makeDefault: 1) != 0)
+                NativeMemory.Free(copy);
         }
     }
 

@@ -47,12 +47,24 @@ public sealed class WorkerThreadsTests : IDisposable
         Assert.Contains($"WORKER_THREADS is {workers}", refused.Message, StringComparison.Ordinal);
     }
 
+    // Hosts of one process settle at the same time; none may leave the pool at what another had lowered it to, where a blocked worker is not joined any more.
     [Fact]
-    public void A_blocked_worker_may_still_be_joined_by_others()
+    public void Hosts_that_settle_together_leave_the_pool_its_largest_size()
     {
-        ThreadPool.GetMaxThreads(out var most, out _);
-
         WorkerThreads.Settle();
+        ThreadPool.GetMaxThreads(out var most, out _);
+        using var together = new Barrier(4);
+        var hosts = Enumerable.Range(0, 4).Select(_ => new Thread(() =>
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                together.SignalAndWait();
+                WorkerThreads.Settle();
+            }
+        })).ToList();
+
+        hosts.ForEach(host => host.Start());
+        hosts.ForEach(host => host.Join());
 
         ThreadPool.GetMaxThreads(out var left, out _);
         Assert.Equal(most, left);

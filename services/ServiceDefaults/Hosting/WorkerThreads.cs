@@ -12,7 +12,8 @@ namespace DaprPlatform.ServiceDefaults;
 /// </summary>
 internal sealed class WorkerThreads(TimeProvider time) : BackgroundService
 {
-    internal static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    private static readonly Lock Gate = new();
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
     /// <exception cref="InvalidOperationException"><c>WORKER_THREADS</c> is less than 1 or more than the pool can have (32,767).</exception>
     public static void AddTo(IServiceCollection services, IConfiguration configuration)
@@ -27,13 +28,16 @@ internal sealed class WorkerThreads(TimeProvider time) : BackgroundService
         services.AddHostedService<WorkerThreads>();
     }
 
-    // A lower maximum ends workers as soon as they have nothing to do; a higher one does not bring them back.
+    // A lower maximum ends workers as soon as they have nothing to do; a higher one does not bring them back. One host at a time: another must not take the lower for the pool's own.
     internal static void Settle()
     {
-        ThreadPool.GetMinThreads(out var least, out _);
-        ThreadPool.GetMaxThreads(out var most, out var ports);
-        if (ThreadPool.SetMaxThreads(least, ports))
-            ThreadPool.SetMaxThreads(most, ports);
+        lock (Gate)
+        {
+            ThreadPool.GetMinThreads(out var least, out _);
+            ThreadPool.GetMaxThreads(out var most, out var ports);
+            if (ThreadPool.SetMaxThreads(least, ports))
+                ThreadPool.SetMaxThreads(most, ports);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
