@@ -8,7 +8,7 @@ internal sealed record StackUsage(IReadOnlyDictionary<string, TimeSpan> Processo
 /// <summary>Orders that were confirmed one after the other, and what the whole stack used for them, the clients not counted.</summary>
 /// <param name="Orders">How many.</param>
 /// <param name="OrdersPerSecond">From the end of the slice before to the end of this one.</param>
-/// <param name="P50Ms">From the 202 to the answer that tells the confirmation.</param>
+/// <param name="P50Ms">From the request to the answer that tells the confirmation.</param>
 /// <param name="P95Ms">The same.</param>
 /// <param name="P99Ms">The same.</param>
 /// <param name="ProcessorMsPerOrder">Also tells what an order costs on a machine that has other work.</param>

@@ -26,7 +26,7 @@ internal static class BenchCommand
         var clientCount = new Option<int>("--clients") { DefaultValueFactory = _ => ReferenceClients, Description = "For --orders: clients, each with one order at a time." };
         orders.Validators.Add(static result => AtLeast(result, 4));
         clientCount.Validators.Add(static result => AtLeast(result, 1));
-        var command = new Command("orders", "Orders/s and the time from accepted to confirmed with 1, 8 and 32 clients; memory; start time. With --orders: whether they stay as fast, and memory steady.")
+        var command = new Command("orders", "Orders/s and the time from placed to confirmed with 1, 8 and 32 clients; memory; start time. With --orders: whether they stay as fast, and memory steady.")
         {
             seconds, orders, clientCount, json,
         };

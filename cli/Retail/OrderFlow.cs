@@ -20,7 +20,7 @@ internal enum OrderFate
 /// <param name="Fate">How it ended.</param>
 /// <param name="OrderId">Null when it was refused.</param>
 /// <param name="Reason">Of everything but a confirmation.</param>
-/// <param name="Milliseconds">From the acceptance to the answer that tells the decision.</param>
+/// <param name="Milliseconds">From the request to the answer that tells the decision.</param>
 /// <param name="Repeated">The idempotency key had placed it before.</param>
 internal sealed record OrderOutcome(string Reference, OrderFate Fate, string? OrderId, string? Reason, double Milliseconds, bool Repeated);
 
@@ -39,33 +39,33 @@ internal sealed class OrderFlow(Customer? approver, TimeSpan patience, TimeProvi
 
     public async Task<OrderOutcome> PlaceAsync(Customer customer, string reference, string idempotencyKey, JsonNode order, CancellationToken cancel)
     {
-        var answer = await customer.SendAsync(HttpMethod.Post, "api/v1/orders", order, cancel, ("Idempotency-Key", idempotencyKey));
-        if (answer.Status != HttpStatusCode.Accepted || (string?)answer.Data?["id"] is not { } id)
+        var placed = time.GetTimestamp();
+        // The gateway answers as soon as the order is decided; the first wait is short so that a large order finds its operator.
+        var asked = approver is null;
+        var answer = await customer.SendAsync(HttpMethod.Post, "api/v1/orders", order, cancel, ("Idempotency-Key", idempotencyKey), Wait(asked));
+        if (answer.Status is not (HttpStatusCode.Created or HttpStatusCode.Accepted) || (string?)answer.Data?["id"] is not { } id)
             return new OrderOutcome(reference, OrderFate.Refused, null, answer.Succeeded ? "the answer has no order id" : answer.Code, 0, false);
         var repeated = answer.Headers.TryGetValues("Idempotent-Replayed", out var values) && values.Contains("true");
-        var accepted = time.GetTimestamp();
-        var asked = false;
-        while (time.GetElapsedTime(accepted) < patience)
+        while ((string?)answer.Data?["status"] == Pending && time.GetElapsedTime(placed) < patience)
         {
-            // The gateway answers as soon as the order is decided; the first wait is short so that a large order finds its operator.
-            var wait = asked || approver is null ? WaitSeconds : PatienceBeforeApprovalSeconds;
-            var read = await customer.SendAsync(HttpMethod.Get, $"api/v1/orders/{id}", null, cancel, ("Prefer", $"wait={wait}"));
-            if (!read.Succeeded)
-                return new OrderOutcome(reference, OrderFate.Undecided, id, $"reading it: {read}", time.GetElapsedTime(accepted).TotalMilliseconds, repeated);
-            var status = (string?)read.Data?["status"];
-            if (status != Pending)
-            {
-                var cancelled = status == "CANCELLED";
-                return new OrderOutcome(reference, cancelled ? OrderFate.Cancelled : OrderFate.Confirmed, id, cancelled ? (string?)read.Data?["reason"] ?? "no reason given" : null,
-                    time.GetElapsedTime(accepted).TotalMilliseconds, repeated);
-            }
-
-            if (approver is not null)
+            if (!asked)
                 asked = await ApproveAsync(id, cancel);
+            answer = await customer.SendAsync(HttpMethod.Get, $"api/v1/orders/{id}", null, cancel, Wait(asked));
+            if (!answer.Succeeded)
+                return new OrderOutcome(reference, OrderFate.Undecided, id, $"reading it: {answer}", Elapsed(), repeated);
         }
 
-        return new OrderOutcome(reference, OrderFate.Undecided, id, $"still {Pending} after {patience.TotalSeconds:F0} s", time.GetElapsedTime(accepted).TotalMilliseconds, repeated);
+        return (string?)answer.Data?["status"] switch
+        {
+            Pending => new OrderOutcome(reference, OrderFate.Undecided, id, $"still {Pending} after {patience.TotalSeconds:F0} s", Elapsed(), repeated),
+            "CANCELLED" => new OrderOutcome(reference, OrderFate.Cancelled, id, (string?)answer.Data?["reason"] ?? "no reason given", Elapsed(), repeated),
+            _ => new OrderOutcome(reference, OrderFate.Confirmed, id, null, Elapsed(), repeated),
+        };
+
+        double Elapsed() => time.GetElapsedTime(placed).TotalMilliseconds;
     }
+
+    private static (string, string) Wait(bool decidesByItself) => ("Prefer", $"wait={(decidesByItself ? WaitSeconds : PatienceBeforeApprovalSeconds)}");
 
     // 409: it does not wait for an approval, or not yet.
     private async Task<bool> ApproveAsync(string id, CancellationToken cancel)

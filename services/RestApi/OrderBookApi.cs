@@ -15,11 +15,12 @@ namespace DaprPlatform.RestApi;
 public static class OrderBookApi
 {
     private const int MaxWaitSeconds = 30;
+    private const string Pending = "PENDING";
 
     public static IEndpointRouteBuilder MapOrderBookApi(this IEndpointRouteBuilder app)
     {
         var group = app.MapGroup("/api/v1/orders").WithTags("orders").RequireAuthorization(Policies.User).ProducesProblem(StatusCodes.Status401Unauthorized);
-        group.MapPost("", PlaceOrderAsync).WithName("PlaceOrder").WithSummary("Place an order; honours Idempotency-Key")
+        group.MapPost("", PlaceOrderAsync).WithName("PlaceOrder").WithSummary("Place an order; honours Idempotency-Key; Prefer: wait=N waits for the decision")
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status413PayloadTooLarge).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         group.MapGet("", ListOrdersAsync).WithName("ListOrders").WithSummary("The user's orders, newest first; status filters, sort=total|-total|created_at orders them").ProducesProblem(StatusCodes.Status400BadRequest);
         group.MapGet("/{id}", GetOrderAsync).WithName("GetOrder").WithSummary("One order with its history; Prefer: wait=N waits for the decision")
@@ -49,7 +50,8 @@ public static class OrderBookApi
         }
     }
 
-    private static async Task<Accepted<Envelope<OrderView>>> PlaceOrderAsync(
+    // 201 once it is decided, and 202 where it is not yet: nobody waited for it, or not long enough.
+    private static async Task<Results<Created<Envelope<OrderView>>, Accepted<Envelope<OrderView>>>> PlaceOrderAsync(
         PlaceOrderBody body, HttpContext context, IOrderBook orders, CancellationToken cancellationToken)
     {
         var request = new PlaceOrderRequest
@@ -58,6 +60,7 @@ public static class OrderBookApi
             PaymentMethod = body.Payment?.Method ?? "",
             PaymentToken = body.Payment?.Token ?? "",
             IdempotencyKey = Envelope.IdempotencyKey(context),
+            WaitSeconds = WaitSeconds(context),
         };
         var validator = new Validator();
         ValidateItems(validator, body.Items ?? []);
@@ -67,7 +70,8 @@ public static class OrderBookApi
             request.PaymentToken = await TokenizeAsync(card, payment.Token, context, cancellationToken);
         var response = await orders.PlaceOrderAsync(request, cancellationToken);
         Envelope.MarkReplayed(context, response.Replayed);
-        return TypedResults.Accepted($"/api/v1/orders/{response.Order.Id}", Envelope.Of(OrderView.From(response.Order)));
+        var (location, order) = ($"/api/v1/orders/{response.Order.Id}", Envelope.Of(OrderView.From(response.Order)));
+        return response.Order.Status == Pending ? TypedResults.Accepted(location, order) : TypedResults.Created(location, order);
     }
 
     internal static async Task<string> TokenizeAsync(CardBody card, string? token, HttpContext context, CancellationToken cancellationToken)

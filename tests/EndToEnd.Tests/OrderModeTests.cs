@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using DaprPlatform.Cli.Retail;
 
@@ -37,6 +38,10 @@ public sealed class OrderModeTests(StackFixture stack) : IAsyncDisposable
         Assert.Equal((OrderFate.Confirmed, null), (confirmed.Fate, confirmed.Reason));
         Assert.Equal(mode, await invariants.ModeOfAsync(confirmed.OrderId!, Cancel));
         Assert.Equal(["PENDING", "CONFIRMED"], await HistoryAsync(customer, confirmed.OrderId!));
+
+        var awaited = await customer.SendAsync(HttpMethod.Post, "api/v1/orders", Order(Plenty, "tok_approve", 1), Cancel, ("Prefer", "wait=30"));
+        Assert.Equal((HttpStatusCode.Created, "CONFIRMED"), (awaited.Status, (string?)awaited.Data?["status"]));
+        Assert.Equal($"/api/v1/orders/{awaited.Data!["id"]}", awaited.Headers.Location?.ToString());
 
         var declined = await PlaceAsync(flow, customer, Plenty, "tok_decline");
         TestContext.Current.TestOutputHelper?.WriteLine($"declined after {declined.Milliseconds:F0} ms");

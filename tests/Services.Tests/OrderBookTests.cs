@@ -10,6 +10,7 @@ using DaprPlatform.ServiceDefaults.Events;
 using DaprPlatform.ServiceDefaults.Outbox;
 using DaprPlatform.ServiceDefaults.Problems;
 using DaprPlatform.Services.Tests.Fixtures;
+using DaprPlatform.Workflows;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -108,6 +109,29 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
         Assert.Equal((422, "idempotency-key-reused"), await ProblemOfAsync(() => PlaceAsync(_user, 3, "order-key")));
         Assert.Equal(1, (await ListAsync(_user)).Page.Total);
         Assert.False((await PlaceAsync(UserId.New(), 3, "order-key")).Replayed);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_the_decision_is_told_it_and_a_repetition_is_the_same_order_whoever_waits()
+    {
+        var placed = await PlaceAsync(_user, 2, "awaited");
+        Assert.Equal("PENDING", placed.Order.Status);
+        var waiting = PlaceAsync(_user, 2, "awaited", waitSeconds: 30);
+        await orders.AsAsync<IOrderLedger, bool>(ledger => ledger.ConfirmAsync(IdOf(placed), PaymentId.New().ToString(), Cancel));
+        var told = await waiting;
+        Assert.Equal((placed.Order.Id, "CONFIRMED", true), (told.Order.Id, told.Order.Status, told.Replayed));
+        Assert.Equal(["PENDING", "CONFIRMED"], told.Order.History.Select(h => h.Status));
+        Assert.Equal("PENDING", (await PlaceAsync(_user, 2, "awaited")).Order.Status);
+        Assert.Equal(1, (await ListAsync(_user)).Page.Total);
+    }
+
+    [Fact]
+    public async Task Who_waits_longer_than_the_decision_takes_is_told_that_the_order_is_accepted()
+    {
+        var waiting = PlaceAsync(_user, 1, waitSeconds: 1);
+        await orders.Clock.NextWaitAsync(Cancel);
+        orders.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(("PENDING", 1), ((await waiting).Order.Status, (await ListAsync(_user)).Page.Total));
     }
 
     [Fact]
@@ -230,9 +254,15 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
         });
     }
 
-    private Task<PlaceOrderResponse> PlaceAsync(UserId user, long quantity, string key = "", string sku = OrdersFixture.Sku)
+    private static OrderId IdOf(PlaceOrderResponse placed)
     {
-        var request = new PlaceOrderRequest { ShippingAddress = "12 St James Square", IdempotencyKey = key };
+        Assert.True(OrderId.TryParse(placed.Order.Id, out var id));
+        return id;
+    }
+
+    private Task<PlaceOrderResponse> PlaceAsync(UserId user, long quantity, string key = "", string sku = OrdersFixture.Sku, int waitSeconds = 0)
+    {
+        var request = new PlaceOrderRequest { ShippingAddress = "12 St James Square", IdempotencyKey = key, WaitSeconds = waitSeconds };
         request.Items.Add(new OrderItem { ProductId = sku, Quantity = quantity });
         return orders.AsAsync<OrderBook, PlaceOrderResponse>(user, book => book.PlaceOrderAsync(request, Cancel));
     }

@@ -71,16 +71,17 @@ internal sealed class ApiExamples : IDocumentFilter
         ["unitPriceMinor"] = 1599,
     };
 
-    private static readonly Dictionary<string, (string Name, string Description, string Example)> RequestHeaders = new(StringComparer.Ordinal)
-    {
-        ["PlaceOrder"] = ("Idempotency-Key", "The same key with the same body gives the same order; with another body 422.", "my-first-order"),
-        ["PayOrder"] = ("Idempotency-Key", "The same key with the same body gives the same payment; with another body 422.", "my-first-payment"),
-        ["RefundPayment"] = ("Idempotency-Key", "The same key with the same body gives the same refund; with another body 422.", "my-first-refund"),
-        ["GetOrder"] = ("Prefer", "wait=N answers as soon as the order is decided, after N seconds (at most 30) at the latest.", "wait=20"),
-        ["PutBasket"] = ("If-Match", "The ETag of the basket that is replaced, or * for whichever it is.", "*"),
-        ["UpdateProfile"] = ("If-Match", "The ETag of the profile that is changed.", "\"1\""),
-        ["WatchOrder"] = ("Last-Event-ID", "The last change that was seen; what follows is told.", "2"),
-    };
+    private static readonly (string Operation, string Name, string Description, string Example)[] RequestHeaders =
+    [
+        ("PlaceOrder", "Idempotency-Key", "The same key with the same body gives the same order; with another body 422.", "my-first-order"),
+        ("PlaceOrder", "Prefer", "wait=N answers as soon as the order is decided (201), after N seconds (at most 30) at the latest (202).", "wait=20"),
+        ("PayOrder", "Idempotency-Key", "The same key with the same body gives the same payment; with another body 422.", "my-first-payment"),
+        ("RefundPayment", "Idempotency-Key", "The same key with the same body gives the same refund; with another body 422.", "my-first-refund"),
+        ("GetOrder", "Prefer", "wait=N answers as soon as the order is decided, after N seconds (at most 30) at the latest.", "wait=20"),
+        ("PutBasket", "If-Match", "The ETag of the basket that is replaced, or * for whichever it is.", "*"),
+        ("UpdateProfile", "If-Match", "The ETag of the profile that is changed.", "\"1\""),
+        ("WatchOrder", "Last-Event-ID", "The last change that was seen; what follows is told.", "2"),
+    ];
 
     public void Apply(OpenApiDocument swaggerDoc, DocumentFilterContext context)
     {
@@ -97,8 +98,8 @@ internal sealed class ApiExamples : IDocumentFilter
                     foreach (var (status, response) in responses)
                         if (response is OpenApiResponse answer)
                             Complete(status, answer, problem, context.SchemaRepository);
-                if (operation.OperationId is { } id && RequestHeaders.TryGetValue(id, out var header))
-                    AddHeader(operation, header);
+                foreach (var (_, name, description, example) in RequestHeaders.Where(h => h.Operation == operation.OperationId))
+                    AddHeader(operation, name, description, example);
             }
         }
     }
@@ -141,18 +142,18 @@ internal sealed class ApiExamples : IDocumentFilter
         answer.Headers[name] = new OpenApiHeader { Description = description, Schema = new OpenApiSchema { Type = type } };
     }
 
-    private static void AddHeader(OpenApiOperation operation, (string Name, string Description, string Example) header)
+    private static void AddHeader(OpenApiOperation operation, string name, string description, string example)
     {
         operation.Parameters ??= [];
-        if (operation.Parameters.Any(p => p.Name == header.Name))
+        if (operation.Parameters.Any(p => p.Name == name))
             return;
         operation.Parameters.Add(new OpenApiParameter
         {
-            Name = header.Name,
+            Name = name,
             In = ParameterLocation.Header,
-            Description = header.Description,
+            Description = description,
             Schema = new OpenApiSchema { Type = JsonSchemaType.String },
-            Example = header.Example,
+            Example = example,
         });
     }
 

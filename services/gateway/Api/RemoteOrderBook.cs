@@ -6,13 +6,10 @@ namespace DaprPlatform.Gateway.Api;
 internal sealed class RemoteOrderBook(Orders.OrdersClient orders, TimeProvider time) : IOrderBook
 {
     public Task<PlaceOrderResponse> PlaceOrderAsync(PlaceOrderRequest request, CancellationToken cancellationToken) =>
-        orders.PlaceOrderAsync(request, cancellationToken: cancellationToken).ResponseAsync;
+        orders.PlaceOrderAsync(request, deadline: DeadlineAfter(request.WaitSeconds), cancellationToken: cancellationToken).ResponseAsync;
 
     public Task<Order> GetOrderAsync(GetOrderRequest request, CancellationToken cancellationToken) =>
-        orders.GetOrderAsync(
-            request,
-            deadline: time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(10 + request.WaitSeconds),
-            cancellationToken: cancellationToken).ResponseAsync;
+        orders.GetOrderAsync(request, deadline: DeadlineAfter(request.WaitSeconds), cancellationToken: cancellationToken).ResponseAsync;
 
     public Task<ListOrdersResponse> ListOrdersAsync(ListOrdersRequest request, CancellationToken cancellationToken) =>
         orders.ListOrdersAsync(request, cancellationToken: cancellationToken).ResponseAsync;
@@ -25,4 +22,6 @@ internal sealed class RemoteOrderBook(Orders.OrdersClient orders, TimeProvider t
 
     public Task<Order> DecideApprovalAsync(DecideApprovalRequest request, CancellationToken cancellationToken) =>
         orders.DecideApprovalAsync(request, cancellationToken: cancellationToken).ResponseAsync;
+
+    private DateTime DeadlineAfter(int waitSeconds) => time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(10 + waitSeconds);
 }

@@ -20,6 +20,7 @@ namespace DaprPlatform.Orders.Domain;
 internal sealed class OrderBook(
     OrdersDb db,
     Catalog.CatalogClient catalog,
+    RecentPrices recentPrices,
     WorkflowStarter workflows,
     OrderMode mode,
     ApprovalThreshold threshold,
@@ -34,12 +35,27 @@ internal sealed class OrderBook(
     private const int MaxQuantity = 100;
     private const string DefaultToken = "tok_approve";
     private const int MaxRaces = 3;
+    private const int MaxWaitSeconds = 30;
     private const string Operation = "place-order";
     // The database gives the number.
     private const long NotNumbered = 0;
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     public async Task<PlaceOrderResponse> PlaceOrderAsync(PlaceOrderRequest request, CancellationToken cancellationToken)
+    {
+        var response = await PlaceAsync(request, cancellationToken);
+        if (request.WaitSeconds > 0)
+            await FollowAsync(response, request.WaitSeconds, cancellationToken);
+        return response;
+    }
+
+    public async Task<OrderMessage> GetOrderAsync(GetOrderRequest request, CancellationToken cancellationToken)
+    {
+        var id = Parse(request.OrderId);
+        return await DecisionAsync(id, request.WaitSeconds, request.KnownChanges, cancellationToken) ?? OrderMessages.ToMessage(await FindAsync(id, cancellationToken));
+    }
+
+    private async Task<PlaceOrderResponse> PlaceAsync(PlaceOrderRequest request, CancellationToken cancellationToken)
     {
         var owner = user.Id;
         var method = request.PaymentMethod.Length > 0 ? request.PaymentMethod : PaymentMethods.Default;
@@ -69,25 +85,6 @@ internal sealed class OrderBook(
                 // Next time it is known.
             }
         }
-    }
-
-    public async Task<OrderMessage> GetOrderAsync(GetOrderRequest request, CancellationToken cancellationToken)
-    {
-        var id = Parse(request.OrderId);
-        var started = time.GetTimestamp();
-        var atMost = TimeSpan.FromSeconds(Math.Clamp(request.WaitSeconds, 0, 30));
-        // The whole order is read once, at the end, and where it was decided here not at all.
-        for (var looks = 0; atMost - time.GetElapsedTime(started) is var left && left > TimeSpan.Zero; looks++)
-        {
-            var first = looks == 0;
-            var (isDecided, outcome) = await waiters.WaitAsync(
-                id, left < LookAgain ? left : LookAgain, (order, token) => IsNewsAsync(order, request.KnownChanges, first, token), cancellationToken);
-            if (outcome is not null && (user.IsOperator || outcome.UserId == user.Id.ToString()))
-                return outcome;
-            if (isDecided)
-                break;
-        }
-        return OrderMessages.ToMessage(await FindAsync(id, cancellationToken));
     }
 
     public async Task<ListOrdersResponse> ListOrdersAsync(ListOrdersRequest request, CancellationToken cancellationToken)
@@ -192,19 +189,59 @@ internal sealed class OrderBook(
         return quantities;
     }
 
-    private async Task<Dictionary<string, PricedProduct>> PriceAsync(IEnumerable<string> skus, CancellationToken cancellationToken)
+    private async Task<Dictionary<string, PricedProduct>> PriceAsync(IReadOnlyCollection<string> skus, CancellationToken cancellationToken)
     {
-        var request = new GetPricesRequest();
-        request.Skus.AddRange(skus);
-        var response = await catalog.GetPricesAsync(request, cancellationToken: cancellationToken);
-        if (response.UnknownSkus.Count > 0)
-            throw new ProblemException(422, "unknown-product", "There is no such product", "One or more products are unknown.")
-            {
-                Extensions = new Dictionary<string, string> { ["productIds"] = string.Join(',', response.UnknownSkus) },
-            };
-        if (response.Products.Select(p => p.Currency).Distinct(StringComparer.Ordinal).Count() > 1)
+        if (!recentPrices.TryFind(skus, out var products))
+        {
+            var request = new GetPricesRequest();
+            request.Skus.AddRange(skus);
+            var asked = time.GetTimestamp();
+            var response = await catalog.GetPricesAsync(request, cancellationToken: cancellationToken);
+            if (response.UnknownSkus.Count > 0)
+                throw new ProblemException(422, "unknown-product", "There is no such product", "One or more products are unknown.")
+                {
+                    Extensions = new Dictionary<string, string> { ["productIds"] = string.Join(',', response.UnknownSkus) },
+                };
+            recentPrices.Keep(response.Products, asked);
+            products = response.Products.ToDictionary(p => p.Sku, StringComparer.Ordinal);
+        }
+        if (products.Values.Select(p => p.Currency).Distinct(StringComparer.Ordinal).Count() > 1)
             throw Refusals.Unprocessable("mixed-currencies", "The products have prices in different currencies.");
-        return response.Products.ToDictionary(p => p.Sku, StringComparer.Ordinal);
+        return products;
+    }
+
+    /// <summary>Puts the order as it is decided in place of the order as it was accepted.</summary>
+    private async Task FollowAsync(PlaceOrderResponse response, int waitSeconds, CancellationToken cancellationToken)
+    {
+        var id = Parse(response.Order.Id);
+        try
+        {
+            response.Order = await DecisionAsync(id, waitSeconds, knownChanges: 0, cancellationToken) ?? OrderMessages.ToMessage(await FindAsync(id, cancellationToken));
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It is accepted, whatever keeps its caller from hearing more: that is what is told.
+        }
+    }
+
+    /// <summary>Waits until the order is decided, or for a caller that knows so many changes, changed once more.</summary>
+    /// <returns>The order where it was decided here; null: it has to be read.</returns>
+    private async Task<OrderMessage?> DecisionAsync(OrderId id, int waitSeconds, int knownChanges, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var atMost = TimeSpan.FromSeconds(Math.Clamp(waitSeconds, 0, MaxWaitSeconds));
+        // The whole order is read once, at the end, and where it was decided here not at all.
+        for (var looks = 0; atMost - time.GetElapsedTime(started) is var left && left > TimeSpan.Zero; looks++)
+        {
+            var first = looks == 0;
+            var (isOver, outcome) = await waiters.WaitAsync(
+                id, left < LookAgain ? left : LookAgain, (order, token) => IsNewsAsync(order, knownChanges, first, token), cancellationToken);
+            if (outcome is not null && (user.IsOperator || outcome.UserId == user.Id.ToString()))
+                return outcome;
+            if (isOver)
+                break;
+        }
+        return null;
     }
 
     private async Task<PlaceOrderResponse> AcceptAsync(
@@ -338,6 +375,7 @@ internal sealed class OrderBook(
     {
         var copy = request.Clone();
         copy.IdempotencyKey = "";
+        copy.WaitSeconds = 0;
         // A card handed over again has another token each time.
         if (copy.PaymentToken.Length > 16)
             copy.PaymentToken = "";

@@ -16,6 +16,7 @@ internal static class OrderServices
         services.AddLiveSetting<ApprovalThreshold>();
         services.AddLiveSetting<OrderMode>();
         services.AddSingleton<OrderFactsCache>();
+        services.AddSingleton<RecentPrices>();
         services.AddSingleton<OrderWaiters>();
         services.AddSingleton<OrderMetrics>();
         services.AddSingleton<WorkflowStarter>();

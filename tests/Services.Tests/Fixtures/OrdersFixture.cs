@@ -7,6 +7,8 @@ using DaprPlatform.ServiceDefaults.Events;
 using Microsoft.Extensions.Configuration;
 using DaprPlatform.Workflows;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
 
 namespace DaprPlatform.Services.Tests.Fixtures;
 
@@ -23,6 +25,8 @@ public sealed class OrdersFixture : DatabaseFixture
         services.AddSingleton<ApprovalThreshold>();
         services.AddSingleton<OrderMode>();
         services.AddSingleton<OrderFactsCache>();
+        services.AddSingleton<RecentPrices>();
+        services.AddSingleton<IHostApplicationLifetime, ApplicationLifetime>();
         services.AddSingleton<OrderWaiters>();
         services.AddSingleton<OrderMetrics>();
         // Orders are handed to a channel that nobody reads: no workflow is ever called.
