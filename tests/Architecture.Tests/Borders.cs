@@ -47,6 +47,19 @@ public sealed class Borders
         Assert.Empty(longOnes);
     }
 
+    /// <summary>
+    /// With DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS (dapr.yaml) what waits for a socket goes on on the thread that waits for all sockets of its process: it may never block.
+    /// In methods that are async, the compiler watches over it (CA1849).
+    /// </summary>
+    [Fact]
+    public void No_service_blocks_a_thread_until_something_is_done()
+    {
+        var blocks = new Regex(@"\.GetAwaiter\(\)\.GetResult\(|\.Wait\(|\.WaitOne\(|\.WaitAll\(|\.WaitAny\(|Monitor\.Wait|Thread\.Sleep|\.SaveChanges\(\)|\.Migrate\(\)|\.Execute(NonQuery|Scalar|Reader)\(");
+        var offenders = new[] { "services", "workflows" }.SelectMany(f => Directory.EnumerateFiles(Path.Combine(Root, f), "*.cs", SearchOption.AllDirectories))
+            .Where(p => !p.Contains("/obj/", StringComparison.Ordinal) && blocks.IsMatch(File.ReadAllText(p))).Select(p => Path.GetRelativePath(Root, p)).ToList();
+        Assert.Empty(offenders);
+    }
+
     [Fact]
     public void Every_project_is_in_the_solution()
     {

@@ -42,7 +42,7 @@ internal sealed class OutboxTable(DbContext db)
                     PartitionKey = reader.GetString(4),
                     Data = reader.GetString(5),
                     TraceParent = await reader.IsDBNullAsync(6, cancellationToken) ? null : reader.GetString(6),
-                    OccurredAt = reader.GetFieldValue<DateTimeOffset>(7),
+                    OccurredAt = await reader.GetFieldValueAsync<DateTimeOffset>(7, cancellationToken),
                 });
             return batch;
         }
