@@ -25,42 +25,36 @@ internal sealed class Cashier(PaymentsDb db, ICardProcessor processor, PaymentMe
     public async Task<AuthorizeResult> AuthorizeAsync(
         OrderId order, UserId user, Money amount, string method, string token, CancellationToken cancellationToken, string mode = OrderModes.Orchestrated)
     {
-        var started = time.GetTimestamp();
-        var (payment, processed) = await DecideAsync(order, user, WorkflowAttempt, amount, method, token, mode, cancellationToken);
-        var message = OutboxModel.MessageOf(processed, payment.CreatedAt);
-        // Of most orders nothing is known yet, which the statement that writes the payment finds by itself.
-        for (var (race, known) = (0, false); ; race++, known = true)
+        for (var race = 0; ; race++)
         {
-            if (known && await DecidedAsync(order, amount, cancellationToken) is { } decided)
-                return decided;
+            // Of most orders nothing is known yet.
+            List<PaymentRow> rows = await db.IsKnownAsync(order.Value, cancellationToken)
+                ? await db.Payments.AsNoTracking().Where(p => p.OrderId == order.Value).ToListAsync(cancellationToken)
+                : [];
+            if (rows.FirstOrDefault(p => p.Status != PaymentStatus.Failed) is { } open)
+            {
+                if (open.Status != PaymentStatus.Completed)
+                    return new AuthorizeResult { Outcome = Outcome.Voided };
+                if (open.AmountMinor != amount.Minor || open.Currency != amount.Currency)
+                    throw Refusals.Conflict("payment-amount-mismatch", "The order was paid with another amount.");
+                return Captured(open);
+            }
+            if (rows.FirstOrDefault(p => p.Attempt == WorkflowAttempt) is { } failed)
+                return Declined(failed);
             try
             {
-                if (!await db.TryWriteAsync(payment, message, behindOthers: known, cancellationToken))
-                    continue;
+                var started = time.GetTimestamp();
+                var (payment, processed) = await DecideAsync(order, user, WorkflowAttempt, amount, method, token, mode, cancellationToken);
+                await db.WriteAsync(payment, OutboxModel.MessageOf(processed, payment.CreatedAt), cancellationToken);
                 outbox.Set();
                 Count(payment, started);
                 return payment.Status == PaymentStatus.Completed ? Captured(payment) : Declined(payment);
             }
             catch (PostgresException e) when (race < MaxRaces && IsLostRace(e))
             {
-                // Now it is known.
+                // Next time it is known.
             }
         }
-    }
-
-    /// <summary>What was decided before, or null while only others have tried, in vain.</summary>
-    private async Task<AuthorizeResult?> DecidedAsync(OrderId order, Money amount, CancellationToken cancellationToken)
-    {
-        var rows = await db.Payments.AsNoTracking().Where(p => p.OrderId == order.Value).ToListAsync(cancellationToken);
-        if (rows.FirstOrDefault(p => p.Status != PaymentStatus.Failed) is { } open)
-        {
-            if (open.Status != PaymentStatus.Completed)
-                return new AuthorizeResult { Outcome = Outcome.Voided };
-            return open.AmountMinor == amount.Minor && open.Currency == amount.Currency
-                ? Captured(open)
-                : throw Refusals.Conflict("payment-amount-mismatch", "The order was paid with another amount.");
-        }
-        return rows.FirstOrDefault(p => p.Attempt == WorkflowAttempt) is { } failed ? Declined(failed) : null;
     }
 
     /// <summary>Returns whatever was captured for the order and refuses every later charge. How much was returned by this call.</summary>
