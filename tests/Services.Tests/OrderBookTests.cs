@@ -126,7 +126,7 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
     }
 
     [Fact]
-    public async Task Who_waits_longer_than_the_decision_takes_is_told_that_the_order_is_accepted()
+    public async Task Who_waits_for_less_time_than_the_decision_takes_is_told_that_the_order_is_accepted()
     {
         var waiting = PlaceAsync(_user, 1, waitSeconds: 1);
         await orders.Clock.NextWaitAsync(Cancel);
