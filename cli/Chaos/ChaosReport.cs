@@ -2,18 +2,20 @@ using DaprPlatform.Cli.Retail;
 
 namespace DaprPlatform.Cli.Chaos;
 
-/// <param name="Orders">To be placed.</param>
+/// <param name="Orders">To be placed; more where they are all decided before so much was killed.</param>
 /// <param name="Seed">Decides what is ordered, what becomes of it, and in which order what is killed. When a kill comes is left to the clock.</param>
 /// <param name="Clients">Customers at the same time.</param>
 /// <param name="Pause">From one kill to the next, on average.</param>
-/// <param name="Patience">How long an order may take to be decided, and everything to come to rest at the end.</param>
-internal sealed record ChaosOptions(int Orders, int Seed, int Clients, TimeSpan Pause, TimeSpan Patience);
+/// <param name="Patience">How long an order may take to be decided, everything to come to rest at the end, and how long orders go on for the sake of kills.</param>
+/// <param name="LeastKills">Processes that are killed in any case: how long so many orders take is the machine's affair.</param>
+internal sealed record ChaosOptions(int Orders, int Seed, int Clients, TimeSpan Pause, TimeSpan Patience, int LeastKills = 1);
 
 /// <summary>What <c>chaos</c> prints.</summary>
 internal sealed record ChaosReport
 {
     public required int Seed { get; init; }
 
+    /// <summary>That were placed.</summary>
     public required int Orders { get; init; }
 
     public required int Accepted { get; init; }

@@ -28,6 +28,9 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
     private int _doubledKeys;
     private int _next;
     private int _modes;
+    private long _began;
+
+    private bool LacksKills => _kills.Values.Sum() < options.LeastKills && time.GetElapsedTime(_began) < options.Patience;
 
     public async Task<ChaosReport> RunAsync(Action<int, int, string> progress, CancellationToken cancel)
     {
@@ -47,6 +50,7 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
         {
             var killing = KillAsync(stopKilling.Token);
             var flow = new OrderFlow(oper, options.Patience, time);
+            _began = time.GetTimestamp();
             try
             {
                 await Task.WhenAll(customers.Select(customer => OrderAsync(customer, flow, progress, cancel)));
@@ -67,7 +71,7 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
         return new ChaosReport
         {
             Seed = options.Seed,
-            Orders = options.Orders,
+            Orders = _outcomes.Count,
             Accepted = _accepted.Count,
             Confirmed = _outcomes.Count(o => o.Fate == OrderFate.Confirmed),
             Cancelled = ByReason(OrderFate.Cancelled),
@@ -97,7 +101,7 @@ internal sealed class ChaosRun(GatewayClient gateway, Customer oper, IChaosTarge
 
     private async Task OrderAsync(Customer customer, OrderFlow flow, Action<int, int, string> progress, CancellationToken cancel)
     {
-        while (Interlocked.Increment(ref _next) is var number && number <= options.Orders)
+        while (Interlocked.Increment(ref _next) is var number && (number <= options.Orders || LacksKills))
         {
             // By the number of the order, so that a seed orders the same whoever is served first.
             var random = new Random(HashCode.Of(options.Seed, number));

@@ -79,7 +79,7 @@ internal static class ChaosCommand
         {
             lock (turn)
             {
-                if (done < all && said.Elapsed < ProgressInterval)
+                if (done != all && said.Elapsed < ProgressInterval)
                     return;
                 said.Restart();
             }

@@ -9,6 +9,7 @@ namespace DaprPlatform.EndToEnd.Tests;
 public sealed class ChaosTests(StackFixture stack) : IAsyncDisposable
 {
     private const int Orders = 120;
+    private const int Kills = 3;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -21,13 +22,14 @@ public sealed class ChaosTests(StackFixture stack) : IAsyncDisposable
         TestContext.Current.TestOutputHelper?.WriteLine($"CHAOS_SEED={seed}");
         using var gateway = stack.Gateway(TimeSpan.FromMinutes(4));
         using var oper = stack.Operator(gateway);
-        var options = new ChaosOptions(Orders, seed, 8, TimeSpan.FromSeconds(3), TimeSpan.FromMinutes(4));
+        var options = new ChaosOptions(Orders, seed, 8, TimeSpan.FromSeconds(2), TimeSpan.FromMinutes(4), Kills);
 
         var report = await new ChaosRun(gateway, oper, new Target(stack), options, TimeProvider.System).RunAsync(static (_, _, _) => { }, Cancel);
 
         Assert.True(report.Succeeded, $"CHAOS_SEED={seed}\n{report}\n{string.Join('\n', report.Undecided)}\n{stack.Logs()}");
-        Assert.Equal(Orders, report.Confirmed + report.Cancelled.Values.Sum());
-        Assert.NotEmpty(report.Kills);
+        Assert.True(report.Orders >= Orders);
+        Assert.Equal(report.Orders, report.Confirmed + report.Cancelled.Values.Sum());
+        Assert.True(report.Kills.Values.Sum() >= Kills);
     }
 
     private sealed class Target(StackFixture stack) : IChaosTarget

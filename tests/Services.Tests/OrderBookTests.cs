@@ -129,7 +129,7 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
     public async Task Who_waits_for_less_time_than_the_decision_takes_is_told_that_the_order_is_accepted()
     {
         var waiting = PlaceAsync(_user, 1, waitSeconds: 1);
-        await orders.Clock.NextWaitAsync(Cancel);
+        await orders.Clock.WaitedForAsync(TimeSpan.FromSeconds(1));
         orders.Clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(("PENDING", 1), ((await waiting).Order.Status, (await ListAsync(_user)).Page.Total));
     }
