@@ -400,7 +400,8 @@ internal sealed partial class WorkflowHub
 
     private Task<bool> RecoverAsync(WorkflowInstance instance)
     {
-        Resume(instance);
+        if (instance.LacksRecovery)
+            Resume(instance);
         return Task.FromResult(true);
     }
 

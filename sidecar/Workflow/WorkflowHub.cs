@@ -244,6 +244,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     /// <summary>Lets everything that is open in an instance's history go on.</summary>
     public void Resume(WorkflowInstance instance)
     {
+        instance.LacksRecovery = false;
         var history = instance.History;
         foreach (var task in history.OpenTasks.Values)
         {

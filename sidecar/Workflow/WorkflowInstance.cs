@@ -47,6 +47,9 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     /// <summary>The next turn opens an execution that continues an earlier one.</summary>
     public bool IsContinued { get; private set; }
 
+    /// <summary>It came from the store: nobody may be doing what is open in it. What an execution begun here leads to follows from its commits.</summary>
+    public bool LacksRecovery { get; set; }
+
     /// <summary>Since when an event waits for its commit, in ticks of UTC; 0 when none does. Read without the gate.</summary>
     public long AwaitsCommitSince => Volatile.Read(ref _awaitsCommitSince);
 
@@ -80,6 +83,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
             CustomStatus = stored.Shape.CustomStatus;
             Receive(stored.Shape.Propagated);
             _inbox.AddRange(stored.Inbox.Select((e, i) => new InboxItem(e) { Row = i }));
+            LacksRecovery = true;
         }
 
         _loaded = true;
@@ -89,6 +93,7 @@ internal sealed class WorkflowInstance(WorkflowHub hub, string id)
     public Task StartAsync(HistoryEvent executionStarted, PropagatedHistory? propagated = null)
     {
         History = new WorkflowHistory();
+        LacksRecovery = false;
         Generation++;
         CustomStatus = null;
         IsContinued = false;

@@ -150,9 +150,15 @@ public class WorkerTests
         Assert.Equal(["\"once\"", "\"once\"", "\"other\""], answers.Order());
         Assert.Equal(2, begun);
 
-        // Once it is answered it is forgotten: the sidecar knows why it asks.
-        sidecar.Hub.Send(Activity("Pay", "\"again\"", id: 1, executionId: "e1"));
-        Assert.Equal("\"again\"", (await sidecar.Hub.ActivityAsync()).Result);
+        // Once the worker knows that its answer has arrived it is forgotten: the sidecar knows why it asks.
+        string again;
+        do
+        {
+            sidecar.Hub.Send(Activity("Pay", "\"again\"", id: 1, executionId: "e1"));
+            again = (await sidecar.Hub.ActivityAsync()).Result;
+        }
+        while (again == "\"once\"");
+        Assert.Equal("\"again\"", again);
         Assert.Equal(3, begun);
     }
 
