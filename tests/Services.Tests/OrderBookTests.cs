@@ -135,6 +135,30 @@ public sealed class OrderBookTests(OrdersFixture orders) : IClassFixture<OrdersF
     }
 
     [Fact]
+    public async Task A_price_told_a_moment_ago_is_not_asked_for_again_and_a_new_one_counts_within_a_second()
+    {
+        orders.Clock.Advance(RecentPrices.MaxAge);
+        var asked = orders.Prices.Questions;
+        orders.Prices.PriceMinor = 1700;
+        try
+        {
+            Assert.Equal(1700, (await PlaceAsync(_user, 1)).Order.TotalMinor);
+            orders.Prices.PriceMinor = 1800;
+            orders.Clock.Advance(RecentPrices.MaxAge - TimeSpan.FromTicks(1));
+            Assert.Equal(1700, (await PlaceAsync(_user, 1)).Order.TotalMinor);
+            Assert.Equal(asked + 1, orders.Prices.Questions);
+            orders.Clock.Advance(TimeSpan.FromTicks(1));
+            Assert.Equal(1800, (await PlaceAsync(_user, 1)).Order.TotalMinor);
+            Assert.Equal(asked + 2, orders.Prices.Questions);
+        }
+        finally
+        {
+            orders.Prices.PriceMinor = PriceList.Price;
+            orders.Clock.Advance(RecentPrices.MaxAge);
+        }
+    }
+
+    [Fact]
     public async Task Fifty_orders_at_once_with_the_same_key_are_one_and_leave_no_gap()
     {
         var answers = await DatabaseFixture.AtOnceAsync(50, _ => PlaceAsync(_user, 1, "at-once"));

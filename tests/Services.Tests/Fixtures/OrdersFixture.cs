@@ -17,6 +17,8 @@ public sealed class OrdersFixture : DatabaseFixture
     internal const string Sku = "MUG-001";
     internal const string OtherSku = "LAMP-001";
 
+    internal PriceList Prices { get; } = new(Sku, OtherSku);
+
     private protected override void AddService(IServiceCollection services)
     {
         AddDatabase<OrdersDb>(services);
@@ -32,7 +34,7 @@ public sealed class OrdersFixture : DatabaseFixture
         // Orders are handed to a channel that nobody reads: no workflow is ever called.
         services.AddSingleton(_ => new DaprWorkflowClientBuilder().Build());
         services.AddSingleton<WorkflowStarter>();
-        services.AddSingleton<Catalog.CatalogClient>(new PriceList(Sku, OtherSku));
+        services.AddSingleton<Catalog.CatalogClient>(Prices);
         services.AddScoped<OrderBook>();
         services.AddScoped<IOrderLedger, OrderLedger>();
         services.AddScoped<PaymentRefundedHandler>();
