@@ -244,7 +244,6 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
     /// <summary>Lets everything that is open in an instance's history go on.</summary>
     public void Resume(WorkflowInstance instance)
     {
-        instance.LacksRecovery = false;
         var history = instance.History;
         foreach (var task in history.OpenTasks.Values)
         {
@@ -276,6 +275,7 @@ internal sealed partial class WorkflowHub : IAsyncDisposable
         }
 
         instance.TryBeginTurn();
+        instance.LacksRecovery = false;
     }
 
     public void PersistSoon(WorkflowInstance instance)
