@@ -18,6 +18,9 @@ internal sealed record PortOwner(int Port, int? Pid, string? Command)
 internal static class PortOwners
 {
     private const string Listening = "0A";
+    private const int LastGiven = 1000;
+    private const int Attempts = 1000;
+    private static readonly Queue<int> Given = new();
 
     /// <summary>The owners of those of <paramref name="ports"/> that something listens on already.</summary>
     public static IReadOnlyList<PortOwner> Of(IReadOnlyCollection<int> ports)
@@ -64,12 +67,25 @@ internal static class PortOwners
         }
     }
 
-    /// <summary>A port of this machine that nothing uses at this moment.</summary>
+    /// <summary>A port of this machine that nothing uses at this moment, and none of the last thousand that were given: who asked for those may not have opened them yet.</summary>
     public static int FindFree()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        lock (Given)
+        {
+            for (var attempt = 1; ; attempt++)
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, 0);
+                listener.Start();
+                var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+                // Where the system has so few that it gives no other, twice the same is better than none.
+                if (Given.Contains(port) && attempt < Attempts)
+                    continue;
+                if (Given.Count == LastGiven)
+                    Given.Dequeue();
+                Given.Enqueue(port);
+                return port;
+            }
+        }
     }
 
     private static bool IsFree(int port)

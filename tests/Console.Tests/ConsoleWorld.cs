@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using DaprPlatform.Cli;
 using DaprPlatform.Cli.Control;
 using DaprPlatform.Cli.OpsConsole;
+using DaprPlatform.Cli.Processes;
 using DaprPlatform.Cli.RunFiles;
 using DaprPlatform.Cli.Supervision;
 
@@ -46,12 +46,12 @@ internal sealed class ConsoleWorld : IAsyncDisposable
             apps:
               - appID: alpha
                 appDirPath: .
-                daprHTTPPort: {FreePort()}
-                daprGRPCPort: {FreePort()}
+                daprHTTPPort: {PortOwners.FindFree()}
+                daprGRPCPort: {PortOwners.FindFree()}
               - appID: beta
                 appDirPath: .
-                daprHTTPPort: {FreePort()}
-                daprGRPCPort: {FreePort()}
+                daprHTTPPort: {PortOwners.FindFree()}
+                daprGRPCPort: {PortOwners.FindFree()}
             """), Cancel);
         var data = new DataFolder(Path.Combine(folder, "data"));
         Directory.CreateDirectory(data.Logs);
@@ -88,13 +88,6 @@ internal sealed class ConsoleWorld : IAsyncDisposable
         await System.DisposeAsync();
         await System.Stack.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     private sealed class NoSidecars : ISidecarHost

@@ -27,6 +27,14 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
+    public void A_free_port_is_not_given_again_while_who_asked_first_may_not_have_opened_it()
+    {
+        var ports = Enumerable.Range(0, 800).Select(_ => PortOwners.FindFree()).ToArray();
+
+        Assert.Equal(ports.Length, ports.Distinct().Count());
+    }
+
+    [Fact]
     public void Only_listeners_own_a_port()
     {
         string[] table =
