@@ -18,7 +18,7 @@ internal static class ChaosCommand
 
     public static Command Create()
     {
-        var orders = new Option<int>("--orders") { DefaultValueFactory = _ => 1000, Description = "Orders to place." };
+        var orders = new Option<int>("--orders") { DefaultValueFactory = _ => 1000, Description = "Orders to place; more until something was killed." };
         var seed = new Option<int?>("--seed") { Description = "Repeats what is ordered and what is killed; a new one by default." };
         var clients = new Option<int>("--clients", "-c") { DefaultValueFactory = _ => 16, Description = "Customers that order at the same time." };
         var pause = new Option<double>("--pause") { DefaultValueFactory = _ => 4, Description = "Seconds from one kill to the next, on average." };

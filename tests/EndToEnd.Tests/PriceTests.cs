@@ -3,7 +3,7 @@ using DaprPlatform.Cli.Retail;
 
 namespace DaprPlatform.EndToEnd.Tests;
 
-/// <summary>Orders may go by a price that is up to a second old, and by none that is older.</summary>
+/// <summary>Orders may go by a price that was told a moment ago, and not for long.</summary>
 public sealed class PriceTests(StackFixture stack)
 {
     private readonly string _sku = $"PRICE-{Guid.NewGuid():N}";
@@ -26,7 +26,7 @@ public sealed class PriceTests(StackFixture stack)
         long total;
         while ((total = await TotalAsync(customer)) != 900)
         {
-            // Never in between, and every question makes the price no younger.
+            // That it is not asked for again meanwhile must not keep it.
             Assert.Equal(700, total);
             deadline.Token.ThrowIfCancellationRequested();
         }
